@@ -1,0 +1,193 @@
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { InputError, MinerError, messageOf, ResourceError } from '../core/errors.js';
+
+const MARKER = { format: 'mine-personas/run', formatVersion: 1 };
+
+/**
+ * The folder of a run: one sub-folder per finished stage, `.tmp/` for what is under way.
+ *
+ * A folder that exists under its final name is a stage that finished: stages write into `.tmp/`, are flushed, and then
+ * renamed.
+ */
+export class RunDirectory {
+  private constructor(readonly path: string) {}
+
+  /** Opens or creates a run. Throws `ERR_NOT_A_RUN` where the folder belongs to something else. */
+  static async open(path: string, options: { create: boolean }): Promise<RunDirectory> {
+    const entries = await readdir(path).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ENOENT') return undefined;
+      if (thrown.code === 'ENOTDIR')
+        throw new InputError('ERR_NOT_A_RUN', `${path} is a file; --out needs a folder.`, { path });
+      throw thrown;
+    });
+    if (entries?.includes('run.json')) {
+      const marker: unknown = JSON.parse(await readFile(`${path}/run.json`, 'utf8').catch(() => 'null'));
+      if ((marker as typeof MARKER | null)?.format !== MARKER.format)
+        throw new InputError(
+          'ERR_NOT_A_RUN',
+          `${path}/run.json was not written by mine-personas. Choose another --out.`,
+          {
+            path,
+          },
+        );
+      return new RunDirectory(path);
+    }
+    if (entries !== undefined && entries.length > 0)
+      throw new InputError(
+        'ERR_NOT_A_RUN',
+        `${path} is not empty and not a run of mine-personas; nothing was written to it. Choose another --out.`,
+        { path },
+      );
+    if (!options.create)
+      throw new InputError(
+        'ERR_NOT_A_RUN',
+        `${path} is not a run of mine-personas. Start one with: mine-personas run INPUT... --out ${path}`,
+        {
+          path,
+        },
+      );
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await writeFileDurably(`${path}/run.json`, `${JSON.stringify(MARKER)}\n`);
+    return new RunDirectory(path);
+  }
+
+  stageFolder(stage: string): string {
+    return `${this.path}/${stage}`;
+  }
+
+  /**
+   * The folder a stage writes into until it is finished, and its scratch folder for work that outlives a kill. What an
+   * earlier attempt with another fingerprint left there is removed.
+   */
+  async beginStage(stage: string, fingerprint: string): Promise<{ folder: string; scratch: string }> {
+    const base = `${this.path}/.tmp/${stage}`;
+    const left = await readFile(`${base}/fingerprint`, 'utf8').catch(() => undefined);
+    if (left !== fingerprint) await rm(base, { recursive: true, force: true });
+    await rm(`${base}/out`, { recursive: true, force: true });
+    await mkdir(`${base}/out`, { recursive: true, mode: 0o700 });
+    await mkdir(`${base}/scratch`, { recursive: true, mode: 0o700 });
+    if (left !== fingerprint) await writeFileDurably(`${base}/fingerprint`, fingerprint);
+    return { folder: `${base}/out`, scratch: `${base}/scratch` };
+  }
+
+  /** Gives the stage its final name, replacing what an earlier run left there. */
+  async finishStage(stage: string): Promise<void> {
+    const base = `${this.path}/.tmp/${stage}`;
+    const final = this.stageFolder(stage);
+    await syncFolder(`${base}/out`);
+    await rm(final, { recursive: true, force: true });
+    await rename(`${base}/out`, final);
+    await syncFolder(this.path);
+    await rm(base, { recursive: true, force: true });
+  }
+
+  /** Takes the run for this process; returns the function that lets it go. Throws `ERR_RUN_LOCKED`. */
+  lock(): () => void {
+    const path = `${this.path}/.lock`;
+    const content = JSON.stringify({ pid: process.pid, host: hostname() });
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const fd = openSync(path, 'wx', 0o600);
+        writeSync(fd, content);
+        closeSync(fd);
+        return () => rmSync(path, { force: true });
+      } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+        const owner = ownerOf(path);
+        if (attempt > 0 || (owner && isAlive(owner)))
+          throw new InputError(
+            'ERR_RUN_LOCKED',
+            `${this.path} is in use by process ${owner?.pid ?? '?'} on ${owner?.host ?? '?'}. If that process is gone, remove ${path}.`,
+            { path, ...owner },
+          );
+        rmSync(path, { force: true }); // its owner was killed
+      }
+    }
+  }
+}
+
+interface LockOwner {
+  readonly pid: number;
+  readonly host: string;
+}
+
+function ownerOf(path: string): LockOwner | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as LockOwner;
+  } catch {
+    return undefined; // cut by a kill between creation and writing
+  }
+}
+
+function isAlive(owner: LockOwner): boolean {
+  if (owner.host !== hostname()) return true; // cannot be told from here
+  if (owner.pid === process.pid) return false; // a container restarted with the same process numbers
+  try {
+    process.kill(owner.pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Writes a small file so that after a crash it is either the old or the new one, whole. */
+export async function writeFileDurably(path: string, content: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes renames inside a folder durable. */
+async function syncFolder(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } catch {
+    // some file systems refuse to sync a folder; the rename itself has happened
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Turns what the operating system says about disks and rights into an error a person can act on. */
+export function explainSystemError(thrown: unknown, path: string): unknown {
+  if (thrown instanceof MinerError) return thrown;
+  const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
+  const fields = { path, systemCode: code };
+  const cause = { cause: thrown };
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new ResourceError(
+        'ERR_DISK_FULL',
+        `No room left while writing below ${path} (${code}). Free some space and run the same command again; finished work is kept.`,
+        fields,
+        cause,
+      );
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new InputError('ERR_NO_ACCESS', `No permission: ${messageOf(thrown)}.`, fields, cause);
+    case 'EMFILE':
+    case 'ENOMEM':
+      return new ResourceError('ERR_LIMIT', `The machine ran out of a resource: ${messageOf(thrown)}.`, fields, cause);
+    default:
+      return thrown;
+  }
+}
+
+/** Bytes of a file, or 0 where there is none. */
+export async function fileBytes(path: string): Promise<number> {
+  return (await stat(path).catch(() => undefined))?.size ?? 0;
+}

@@ -1,0 +1,80 @@
+import { readTable } from '../artifacts/arrow.js';
+import { loadGraph } from '../artifacts/load-graph.js';
+import { readManifest } from '../artifacts/manifest.js';
+import { RunDirectory, writeFileDurably } from '../artifacts/run-directory.js';
+import { GRAPH_SUBREDDITS, PROJECTION } from '../artifacts/tables.js';
+import { InputError, UsageError } from '../core/errors.js';
+import { EDGE_FEATURES } from '../graph/edge-features.js';
+import {
+  exportGexf,
+  exportGraphml,
+  type SubredditSelection,
+  selectSubreddits,
+  toBipartiteGraphology,
+  toProjectionGraphology,
+} from '../graph/graphology.js';
+import type { Projection } from '../graph/projection.js';
+import type { Shell } from './shell.js';
+
+export interface GraphExportFlags {
+  readonly out: string;
+  readonly to: string;
+  readonly kind: string;
+  readonly subreddits?: string;
+  readonly communities?: string;
+  readonly top: string;
+}
+
+/** `graph export`: a part of a run's graph for Gephi, igraph, NetworkX and their like. */
+export async function graphExport(shell: Shell, flags: GraphExportFlags): Promise<void> {
+  const write = flags.to.endsWith('.gexf') ? exportGexf : flags.to.endsWith('.graphml') ? exportGraphml : undefined;
+  if (!write) throw new UsageError('ERR_USAGE', `--to ${flags.to} should end in .gexf or .graphml.`, { to: flags.to });
+  if (flags.kind !== 'projection' && flags.kind !== 'bipartite')
+    throw new UsageError('ERR_USAGE', `--kind is projection or bipartite, got "${flags.kind}".`, { kind: flags.kind });
+
+  const run = await RunDirectory.open(flags.out, { create: false });
+  const folder = run.stageFolder('build-graph');
+  const manifest = await readManifest(folder);
+  if (!manifest)
+    throw new InputError(
+      'ERR_STAGE_MISSING',
+      `${flags.out} has no graph yet. Make one with: mine-personas run INPUT... --until build-graph --out ${flags.out}`,
+      { out: flags.out },
+    );
+  const graph = await loadGraph(folder, manifest);
+  const { name: subredditNames, community } = await readTable(folder, GRAPH_SUBREDDITS);
+  const subreddits = selectSubreddits(selectionOf(flags), graph.subredditToUser, subredditNames, community);
+  const options = {
+    subredditNames,
+    edgeFeatureNames: EDGE_FEATURES,
+    subredditIds: subreddits,
+    describeNode: (kind: 'user' | 'subreddit', id: number) =>
+      kind === 'subreddit' ? { community: community[id] } : {},
+  };
+  const view =
+    flags.kind === 'bipartite'
+      ? toBipartiteGraphology(graph, options)
+      : toProjectionGraphology(await readProjection(folder, subredditNames.length), graph.subredditToUser, options);
+  await writeFileDurably(flags.to, write(view));
+  shell.log.info(`${flags.to}: ${view.order} nodes, ${view.size} edges`);
+}
+
+function selectionOf({ subreddits, communities, top }: GraphExportFlags): SubredditSelection {
+  if (subreddits) return { by: 'name', names: subreddits.split(',') };
+  const numbers = (text: string) => {
+    const parsed = text.split(',').map(Number);
+    if (parsed.some((n) => !Number.isInteger(n) || n < 0))
+      throw new UsageError('ERR_USAGE', `Expected whole numbers, got "${text}".`, { text });
+    return parsed;
+  };
+  return communities ? { by: 'community', communities: numbers(communities) } : { by: 'top', count: numbers(top)[0] };
+}
+
+async function readProjection(folder: string, numSubreddits: number): Promise<Projection> {
+  const { source, target, cosine, shared_users } = await readTable(folder, PROJECTION);
+  const rowPtr = new Uint32Array(numSubreddits + 1);
+  for (const s of source) rowPtr[s + 1]++;
+  for (let s = 0; s < numSubreddits; s++) rowPtr[s + 1] += rowPtr[s];
+  const graph = { numRows: numSubreddits, numCols: numSubreddits, rowPtr, colIndex: target, weight: cosine };
+  return { graph, shared: shared_users, numUsersSkipped: 0 };
+}

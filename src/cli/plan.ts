@@ -1,0 +1,88 @@
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { RunDirectory } from '../artifacts/run-directory.js';
+import { MINE_STAGES } from '../pipeline/mine.js';
+import type { StageState } from '../pipeline/run-stages.js';
+import { resolveInputs } from '../reddit/inputs.js';
+import { formatBytes, formatCount } from './progress.js';
+import { type CommonFlags, createJob } from './run-command.js';
+import { resolveSettings } from './settings.js';
+import type { Shell } from './shell.js';
+import { describeState, stageStates } from './status.js';
+
+/** What compressed dumps swell to, and bytes of a line: both from recent months; old ones are smaller. */
+const DUMP_RATIO = 11;
+const BYTES_PER_LINE = 1800;
+/** Lines a core reads in a second, measured with JSON.parse. */
+const LINES_PER_SECOND = 80_000;
+/** Memory of a zstd decoder with the window that dumps ask for. */
+const WINDOW_BYTES = 2.2e9;
+/** Tokens of a prompt and of a reply for one persona, at the most. */
+const PROMPT_TOKENS = 3000;
+const REPLY_TOKENS = 2000;
+
+/** `plan`: what a run would do and need. Estimates are called so; nothing is written. */
+export async function plan(shell: Shell, inputs: readonly string[], flags: CommonFlags): Promise<void> {
+  const { config } = await resolveSettings(flags, shell.environment, flags.config);
+  const files = await resolveInputs(inputs, shell.log);
+  const job = await createJob(shell, inputs, config);
+  const run = await RunDirectory.open(flags.out as string, { create: false }).catch(() => undefined);
+  const states: StageState[] = run
+    ? await stageStates(job, run)
+    : MINE_STAGES.map((stage) => ({ stage, stale: 'has not run yet' }));
+
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const compressed = files
+    .filter(({ path }) => /\.(zst|gz|bz2|xz)$/.test(path))
+    .reduce((sum, file) => sum + file.bytes, 0);
+  const lines = (bytes - compressed + compressed * DUMP_RATIO) / BYTES_PER_LINE;
+  const readers = Math.min(config.threads, files.length);
+  const space = await statfs(existingParent(flags.out as string)).catch(() => undefined);
+  const maxPersonas = config.clusters === 'auto' ? 64 : config.clusters;
+  const calls = config.llm === 'template' ? 0 : maxPersonas;
+  const facts = {
+    inputFiles: files.length,
+    inputBytes: bytes,
+    estimatedLines: Math.round(lines),
+    estimatedIngestSeconds: Math.round(lines / LINES_PER_SECOND / readers),
+    estimatedPeakMemoryBytes: Math.round(0.4e9 + readers * (compressed > 0 ? WINDOW_BYTES : 0)),
+    estimatedDiskBytes: Math.round(lines * 60),
+    freeDiskBytes: space ? space.bavail * space.bsize : null,
+    llm: {
+      kind: config.llm,
+      calls,
+      tokensAtMost: calls * (PROMPT_TOKENS + REPLY_TOKENS),
+      server: config.llm === 'template' ? null : (config.llmBaseUrl ?? null),
+    },
+  };
+  if (flags.json) {
+    shell.print(
+      JSON.stringify({
+        ...facts,
+        stages: states.map(({ stage, stale }) => ({ stage: stage.name, todo: Boolean(stale), why: stale ?? null })),
+      }),
+    );
+    return;
+  }
+  shell.print(
+    `input        ${files.length} files, ${formatBytes(bytes)}; about ${formatCount(facts.estimatedLines)} lines (estimate)`,
+  );
+  shell.print(
+    `ingest       about ${formatCount(facts.estimatedIngestSeconds)} s with ${readers} files at a time (estimate)`,
+  );
+  shell.print(`memory       up to ${formatBytes(facts.estimatedPeakMemoryBytes)} while reading (estimate)`);
+  shell.print(
+    `disk         about ${formatBytes(facts.estimatedDiskBytes)} (estimate), ${facts.freeDiskBytes === null ? 'free space unknown' : `${formatBytes(facts.freeDiskBytes)} free`}`,
+  );
+  shell.print(
+    calls === 0
+      ? 'llm          template: no calls, no cost'
+      : `llm          ${calls} calls at the most, ${formatCount(facts.llm.tokensAtMost)} tokens at the most, to ${facts.llm.server}`,
+  );
+  for (const state of states) shell.print(describeState(state));
+}
+
+/** The nearest folder above that exists is where space will be taken. */
+function existingParent(path: string): string {
+  return dirname(resolve(path, '.'));
+}

@@ -1,0 +1,175 @@
+import { Command, CommanderError } from 'commander';
+import { explainSystemError } from '../artifacts/run-directory.js';
+import { MinerError, messageOf } from '../core/errors.js';
+import { PACKAGE_VERSION } from '../pipeline/package-version.js';
+import { STAGE_NAMES, type StageName } from '../pipeline/stage.js';
+import { printConfig } from './config-command.js';
+import { doctor } from './doctor.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { graphExport } from './graph-export.js';
+import { plan } from './plan.js';
+import { TerminalLog } from './progress.js';
+import { type CommonFlags, runCommand } from './run-command.js';
+import { addSettingFlags } from './settings.js';
+import type { Shell } from './shell.js';
+import { installStopSwitch } from './signals.js';
+import { status } from './status.js';
+
+/** Stages by the names of their commands. */
+const STAGE_COMMANDS: readonly [command: string, stage: StageName, description: string][] = [
+  ['train', 'train', 'train the encoder on the graph of a run'],
+  ['embed', 'embed', 'embed users and subreddits of a run'],
+  ['cluster', 'cluster', 'group the users of a run'],
+  ['verbalize', 'verbalize', 'put the groups of a run into words'],
+  ['export', 'export', 'collect what a run found for other programs'],
+];
+
+/** Parses the command line, runs the command and returns the exit status. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done); // the reader has had enough
+    throw error;
+  });
+  const has = (flag: string) => argv.includes(flag);
+  const log = new TerminalLog({
+    stream: process.stderr,
+    environment: process.env,
+    quiet: has('--quiet'),
+    format: has('--log-format=json') || argv[argv.indexOf('--log-format') + 1] === 'json' ? 'json' : 'text',
+    now: () => performance.now(),
+  });
+  const stop = installStopSwitch(log);
+  const shell: Shell = { environment: process.env, log, stop, print: (text) => void process.stdout.write(`${text}\n`) };
+  try {
+    await buildProgram(shell).parseAsync(argv, { from: 'user' });
+    return EXIT.done;
+  } catch (thrown) {
+    return report(thrown, shell, has('--debug'), has('--json'));
+  } finally {
+    log.clear();
+    stop.dispose();
+  }
+}
+
+function report(thrown: unknown, { log, stop, print }: Shell, debug: boolean, json: boolean): number {
+  log.clear();
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage; // it has printed already
+  const error = explainSystemError(thrown, '--out');
+  const code = exitCodeOf(error, stop.received());
+  const isOurs = error instanceof MinerError;
+  const shown = debug || !isOurs ? ((error as Error | undefined)?.stack ?? String(error)) : messageOf(error);
+  const advice = isOurs ? '' : '\nThis is a fault of the program. Please report it with the lines above.';
+  process.stderr.write(`error: ${shown}${advice}\n`);
+  if (isOurs && !debug) process.stderr.write(`(${error.code}, exit status ${code})\n`);
+  if (json)
+    print(
+      JSON.stringify({
+        ok: false,
+        exitCode: code,
+        error: isOurs ? { code: error.code, message: error.message, ...error.fields } : { message: messageOf(error) },
+      }),
+    );
+  return code;
+}
+
+function buildProgram(shell: Shell): Command {
+  const program = new Command('mine-personas')
+    .description('Mines natural-language personas from community behaviour: Reddit dumps in, personas.jsonl out.')
+    .version(PACKAGE_VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('before', EXAMPLES);
+
+  const withRun = (command: Command, needsOut = true) => {
+    if (needsOut) command.requiredOption('--out <dir>', 'folder of the run');
+    return command
+      .option('--config <file>', 'settings as JSON; flags and MINE_PERSONAS_* win over it')
+      .option('--json', 'print one JSON object to stdout when done')
+      .option('--quiet', 'no progress, only warnings and errors')
+      .option('--log-format <format>', 'text or json (one object a line on stderr)')
+      .option('--debug', 'show where errors come from');
+  };
+  const inputHelp = 'dumps, tables, folders or globs; - for standard input';
+
+  const run = withRun(
+    program.command('run').description('every stage, from dumps to personas; goes on where it was stopped'),
+  )
+    .argument('<input...>', inputHelp)
+    .option('--from <stage>', `first stage to run again: ${STAGE_NAMES.join(', ')}`)
+    .option('--until <stage>', 'last stage to run')
+    .option('--force <stage...>', 'stages to run even if nothing changed');
+  addSettingFlags(run).action((inputs: string[], flags: CommonFlags) => runCommand(shell, inputs, flags));
+
+  const ingest = withRun(program.command('ingest').description('read dumps and tables into a run')).argument(
+    '<input...>',
+    inputHelp,
+  );
+  addSettingFlags(ingest).action((inputs: string[], flags: CommonFlags) =>
+    runCommand(shell, inputs, { ...flags, until: 'ingest' }),
+  );
+
+  const graph = withRun(program.command('graph').description('build the graph of a run; see also: graph export'), false)
+    .option('--out <dir>', 'folder of the run')
+    .option('--force', 'run even if nothing changed');
+  addSettingFlags(graph).action((flags: CommonFlags) => runCommand(shell, undefined, flags, 'build-graph'));
+  graph
+    .command('export')
+    .description('write a graph of a run as GEXF or GraphML')
+    .exitOverride()
+    .requiredOption('--out <dir>', 'folder of the run')
+    .requiredOption('--to <file>', 'file to write; its ending, .gexf or .graphml, says the format')
+    .option(
+      '--kind <kind>',
+      'projection (subreddits that share users) or bipartite (users and subreddits)',
+      'projection',
+    )
+    .option('--subreddits <names>', 'only these, comma-separated')
+    .option('--communities <numbers>', 'only these Louvain communities, comma-separated')
+    .option('--top <count>', 'only the subreddits with the most users', '500')
+    .action((flags: Parameters<typeof graphExport>[1]) => graphExport(shell, { ...flags, ...graph.opts() }));
+
+  for (const [name, stage, description] of STAGE_COMMANDS) {
+    const command = withRun(program.command(name).description(description)).option(
+      '--force',
+      'run even if nothing changed',
+    );
+    addSettingFlags(command).action((flags: CommonFlags) => runCommand(shell, undefined, flags, stage));
+  }
+
+  const planCommand = withRun(
+    program.command('plan').description('say what a run would do and need, and do nothing'),
+  ).argument('<input...>', inputHelp);
+  addSettingFlags(planCommand).action((inputs: string[], flags: CommonFlags) => plan(shell, inputs, flags));
+
+  program
+    .command('status')
+    .description('say how far a run is, and what is stale')
+    .requiredOption('--out <dir>', 'folder of the run')
+    .option('--json', 'print one JSON object to stdout')
+    .action((flags: { out: string; json?: boolean }) => status(shell, flags));
+
+  program
+    .command('doctor')
+    .description('look at this machine: what works, what is missing, what would be faster')
+    .option('--json', 'print one JSON object to stdout')
+    .option('--out <dir>', 'folder to test for space and rights', '.')
+    .action((flags: { out: string; json?: boolean }) => doctor(shell, flags));
+
+  const config = program
+    .command('config')
+    .description('print every setting with its origin, or the JSON Schema of configuration files')
+    .option('--config <file>', 'settings as JSON')
+    .option('--schema', 'print the JSON Schema instead');
+  addSettingFlags(config).action((flags: Record<string, unknown>) => printConfig(shell, flags));
+
+  for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
+  return program;
+}
+
+const EXAMPLES = `Examples:
+  mine-personas run RC_2025-06.zst RS_2025-06.zst --out runs/june
+  mine-personas run links.tsv.zst --out runs/links --min-users 200 --clusters 20
+  mine-personas plan dumps/ --out runs/all
+  mine-personas status --out runs/june
+  mine-personas graph export --out runs/june --to subreddits.gexf
+`;

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+
+/**
+ * Every setting of the program, once: type, bounds, default and help. Flags, environment variables, the configuration
+ * file, its JSON Schema and the help text are all made from this list.
+ */
+export const configSchema = z.strictObject({
+  seed: z.int().min(0).default(1).describe('start of every random draw'),
+  threads: z.int().min(1).max(256).default(2).describe('files read at a time; changes speed, never results'),
+
+  keyFile: z
+    .string()
+    .optional()
+    .describe('file with the 32-byte key of pseudonyms, in hex (default: your own key, made at first use)'),
+  format: z
+    .enum(['auto', 'dump', 'table', 'arrow', 'parquet'])
+    .default('auto')
+    .describe('kind of input; auto looks at the content'),
+  columns: z.array(z.string()).default([]).describe('names of the columns of a table without header, comma-separated'),
+  onBadLine: z.enum(['count', 'stop']).default('count').describe('what to do with a line that is no record'),
+  bots: z.string().optional().describe('file of bot accounts to drop, one a line, beside the built-in list and rules'),
+  suppress: z.string().optional().describe('file of people who must not appear: names or pseudonyms, one a line'),
+  excludeSubreddits: z.string().optional().describe('file of subreddits to leave out, one a line'),
+  over18Subreddits: z
+    .string()
+    .optional()
+    .describe('file of over-18 subreddits, one a line, beside what submissions say themselves'),
+  includeOver18: z.boolean().default(false).describe('keep over-18 submissions and subreddits'),
+
+  minSubredditsPerUser: z.int().min(1).default(2).describe('users with fewer subreddits are pruned'),
+  minUsersPerSubreddit: z.int().min(1).default(10).describe('subreddits with fewer users are pruned'),
+  recencyHalfLifeDays: z.number().positive().default(365).describe('after this time an action counts half'),
+  minSharedUsers: z
+    .int()
+    .min(1)
+    .default(3)
+    .describe('users two subreddits must share to be neighbors in the projection'),
+  projectionNeighbors: z.int().min(1).default(32).describe('nearest neighbors kept per subreddit in the projection'),
+  maxProjectionDegree: z
+    .int()
+    .min(2)
+    .default(300)
+    .describe('users with more subreddits do not count in the projection'),
+  louvainResolution: z.number().positive().default(1).describe('higher gives more, smaller communities of subreddits'),
+
+  device: z.enum(['auto', 'reference']).default('auto').describe('engine that runs the kernels'),
+  dim: z.int().min(4).max(1024).default(64).describe('length of embeddings; a multiple of --heads'),
+  heads: z.int().min(1).max(64).default(4).describe('attention heads'),
+  fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),
+  batchUsers: z.int().min(8).max(65536).default(512).describe('users a training step sees'),
+  maxEpochs: z.int().min(1).default(30).describe('passes over the users at the most'),
+  patience: z.int().min(1).default(3).describe('epochs without a better validation before training stops'),
+  learningRate: z.number().positive().default(0.003).describe('peak of the schedule'),
+  weightDecay: z.number().min(0).default(0.1).describe('decoupled decay (AdamW)'),
+  temperature: z.number().positive().default(1).describe('softness of the contrastive loss; lower is harder'),
+  candidates: z.int().min(16).default(1024).describe('subreddits drawn per step as extra negatives of the loss'),
+  validationUsers: z
+    .int()
+    .min(0)
+    .default(2000)
+    .describe('users of whom a fifth of the links is hidden to validate on, a tenth of all at the most'),
+
+  embedFanout: z.int().min(1).default(128).describe('users a subreddit listens to when everybody is embedded'),
+
+  clusters: z
+    .union([z.literal('auto'), z.int().min(1).max(100_000)])
+    .default('auto')
+    .describe('number of clusters, or auto'),
+
+  minUsers: z
+    .int()
+    .min(2)
+    .default(1000)
+    .describe('people a persona must stand for; below 50 only with --unsafe-small-clusters'),
+  unsafeSmallClusters: z.boolean().default(false).describe('allow personas of fewer than 50 people'),
+  evidenceRows: z.int().min(1).max(100).default(20).describe('subreddits a persona may cite'),
+  llm: z.enum(['template', 'openai-compatible']).default('template').describe('what puts the evidence into words'),
+  llmBaseUrl: z
+    .string()
+    .optional()
+    .describe('address of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1'),
+  llmModel: z.string().optional().describe('model to ask for'),
+  llmTemperature: z.number().min(0).max(2).default(0.3).describe('sampling temperature of the language model'),
+  llmConcurrency: z.int().min(1).max(256).default(4).describe('requests under way at a time'),
+  llmTimeoutSeconds: z.number().positive().default(120).describe('time a request may take'),
+  llmMaxAttempts: z.int().min(1).max(20).default(4).describe('tries of a request before it counts as failed'),
+});
+
+export type RunConfig = z.infer<typeof configSchema>;
+
+/** The part of a configuration that a stage depends on. */
+export function pick<K extends keyof RunConfig>(config: RunConfig, ...keys: readonly K[]): Pick<RunConfig, K> {
+  return Object.fromEntries(keys.map((key) => [key, config[key]])) as Pick<RunConfig, K>;
+}

@@ -1,0 +1,89 @@
+import { TableWriter, writeTable } from '../artifacts/arrow.js';
+import { loadGraph } from '../artifacts/load-graph.js';
+import { readSafetensors } from '../artifacts/safetensors.js';
+import { ATTENTION, SUBREDDIT_EMBEDDINGS, USER_EMBEDDINGS } from '../artifacts/tables.js';
+import type { Csr } from '../graph/csr.js';
+import { type EncodedUsers, encodeAllSubreddits, encodeUsers } from '../training/inference.js';
+import { restoreEncoder } from '../training/trainer.js';
+import { pick } from './config.js';
+import { startEngine } from './engine.js';
+import type { Stage } from './stage.js';
+
+/** Users encoded between two writes. */
+const USERS_AT_ONCE = 4096;
+
+/** Weights and graph in; a vector per user and subreddit, and who attends to what, out. */
+export const embed: Stage = {
+  name: 'embed',
+  version: 1,
+  inputs: ['build-graph', 'train'],
+  config: (config) => pick(config, 'embedFanout'),
+  async run({ input, folder, config, random, log, signal }) {
+    const { folder: graphFolder, manifest } = input('build-graph');
+    const graph = await loadGraph(graphFolder, manifest);
+    const { tensors } = await readSafetensors(`${input('train').folder}/weights.safetensors`);
+    const trainedWith = input('train').manifest.config as { dim: number; heads: number };
+    const engine = await startEngine(config.device);
+    const { dim, heads: numHeads } = trainedWith;
+    const { encoder, inTable, outTable } = restoreEncoder(
+      { dim, numHeads, numEdgeFeatures: graph.numEdgeFeatures },
+      tensors,
+    );
+
+    log.info('embed: subreddits');
+    const states = encodeAllSubreddits(graph, encoder, inTable, config.embedFanout, random.fork('subreddits'));
+    const { numRows: numUsers, numCols: numSubreddits } = graph.userToSubreddit;
+    const users = new TableWriter(folder, USER_EMBEDDINGS, dim);
+    const attention = new TableWriter(folder, ATTENTION);
+    for (let begin = 0; begin < numUsers; begin += USERS_AT_ONCE) {
+      const end = Math.min(numUsers, begin + USERS_AT_ONCE);
+      const some = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
+      for (const encoded of encodeUsers(graph, encoder, inTable, states, some)) {
+        users.append({ id: encoded.users, embedding: encoded.vectors });
+        attention.append(rankAttention(graph.userToSubreddit, encoded));
+      }
+      log.progress({ task: 'embed: users', done: end, total: numUsers, unit: 'users' });
+      await new Promise(setImmediate);
+      signal.throwIfAborted();
+    }
+    const written = { users: users.close(), attention: attention.close() };
+    const subreddits = writeTable(
+      folder,
+      SUBREDDIT_EMBEDDINGS,
+      { id: Uint32Array.from({ length: numSubreddits }, (_, s) => s), embedding: outTable },
+      dim,
+    );
+    encoder.dispose();
+    return {
+      rows: {
+        [USER_EMBEDDINGS.file]: written.users.rows,
+        [SUBREDDIT_EMBEDDINGS.file]: subreddits.rows,
+        [ATTENTION.file]: written.attention.rows,
+      },
+      counts: { users: numUsers, subreddits: numSubreddits, dim },
+      engine,
+    };
+  },
+};
+
+/** Each user's subreddits by attention, descending; ties to the smaller id. */
+function rankAttention(graph: Csr, { users, rowPtr, attention }: EncodedUsers) {
+  const numEdges = attention.length;
+  const columns = {
+    user: new Uint32Array(numEdges),
+    subreddit: new Uint32Array(numEdges),
+    attention: new Float32Array(numEdges),
+  };
+  for (let b = 0; b < users.length; b++) {
+    const begin = rowPtr[b];
+    const first = graph.rowPtr[users[b]];
+    const order = Array.from({ length: rowPtr[b + 1] - begin }, (_, i) => i);
+    order.sort((i, j) => attention[begin + j] - attention[begin + i] || i - j);
+    order.forEach((i, rank) => {
+      columns.user[begin + rank] = users[b];
+      columns.subreddit[begin + rank] = graph.colIndex[first + i];
+      columns.attention[begin + rank] = attention[begin + i];
+    });
+  }
+  return columns;
+}

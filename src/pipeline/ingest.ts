@@ -1,0 +1,195 @@
+import { readFile } from 'node:fs/promises';
+import { TableWriter, writeTable } from '../artifacts/arrow.js';
+import { hashFile, hashValue } from '../artifacts/manifest.js';
+import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS } from '../artifacts/tables.js';
+import { InputError } from '../core/errors.js';
+import { type ExclusionLists, parseNameList } from '../reddit/exclusions.js';
+import { type InputFile, resolveInputs } from '../reddit/inputs.js';
+import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
+import { pick, type RunConfig } from './config.js';
+import { type ScannedFile, scanFiles } from './scan-files.js';
+import type { Stage, StageContext, StageSummary } from './stage.js';
+
+/** A subreddit counts as over-18 when at least half of its submissions, and at least three, say so. */
+const OVER18_SHARE = 0.5;
+const OVER18_MIN_SUBMISSIONS = 3;
+
+/** Standard input cannot be recognised again, so what was read from it is never taken as unchanged. */
+const STDIN_ID = `${process.pid}-${process.hrtime.bigint()}`;
+
+/** Dumps and tables in; who did what where, summed, out. Every input file is scanned on its own and checkpointed. */
+export const ingest: Stage = {
+  name: 'ingest',
+  version: 1,
+  inputs: [],
+  config: (config) => pick(config, 'format', 'columns', 'onBadLine', 'includeOver18'),
+  async external({ inputs, config, secrets }) {
+    const files = await resolveInputs(inputs);
+    return {
+      inputs: files.map(identityOf),
+      key: secrets.keyFingerprint,
+      bots: await listHash(config.bots),
+      suppress: await listHash(config.suppress),
+      excludeSubreddits: await listHash(config.excludeSubreddits),
+      over18Subreddits: await listHash(config.over18Subreddits),
+    };
+  },
+  async run(context) {
+    const { config, log } = context;
+    const files = await resolveInputs(context.inputs, log);
+    const exclusions = await readLists(config);
+    const scanned = await scanFiles(
+      files.map((file) => ({ file, id: hashValue({ ...identityOf(file), path: file.path }).slice(0, 16) })),
+      {
+        scratch: context.scratch,
+        threads: config.threads,
+        keyWords: context.secrets.key,
+        exclusions,
+        onBadLine: config.onBadLine,
+        format: config.format,
+        columns: config.columns,
+        log,
+        signal: context.signal,
+      },
+    );
+    return mergeScans(context, scanned);
+  },
+};
+
+/** What tells one input from another: no path, because a file that was moved is still the same. */
+function identityOf({ path, bytes, mtimeMs, isStdin }: InputFile): Readonly<Record<string, unknown>> {
+  return isStdin ? { stdin: STDIN_ID } : { name: path.split('/').at(-1), bytes, mtimeMs };
+}
+
+async function listHash(path: string | undefined): Promise<string | null> {
+  if (path === undefined) return null;
+  await readList(path); // says what is wrong with it
+  return hashFile(path);
+}
+
+async function readLists(config: RunConfig): Promise<ExclusionLists> {
+  const { bots, suppress, excludeSubreddits, over18Subreddits, includeOver18 } = config;
+  return {
+    includeOver18,
+    ...(bots && { botNames: await readList(bots) }),
+    ...(suppress && { suppressedUsers: await readList(suppress) }),
+    ...(excludeSubreddits && { excludedSubreddits: await readList(excludeSubreddits) }),
+    ...(over18Subreddits && { over18Subreddits: await readList(over18Subreddits) }),
+  };
+}
+
+async function readList(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch((thrown: Error) => {
+    throw new InputError(
+      'ERR_LIST_UNREADABLE',
+      `Cannot read the list ${path}: ${thrown.message}.`,
+      { path },
+      { cause: thrown },
+    );
+  });
+  return parseNameList(text);
+}
+
+/** Merges the runs of all files into the tables of the stage. */
+async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]): Promise<StageSummary> {
+  const { folder, config, signal, log } = context;
+  const over18 = config.includeOver18 ? new Set<string>() : findOver18(scanned);
+  const merge = mergeRuns(
+    scanned.map(({ runSet }) => runSet),
+    {
+      scratchDirectory: context.scratch,
+      dropSubreddit: (key) => (over18.has(key) ? 'over-18-subreddit' : undefined),
+    },
+  );
+  const { subreddits, totals } = merge;
+  const interactions = new TableWriter(folder, INTERACTIONS);
+  const users = new TableWriter(folder, INGESTED_USERS);
+  let merged = 0;
+  let numUsers = 0;
+  for (const batch of merge.batches) {
+    await new Promise(setImmediate); // the merge reads synchronously: let signals through
+    signal.throwIfAborted();
+    interactions.append(interactionColumns(batch));
+    users.append(userColumns(batch, numUsers));
+    numUsers += batch.userHi.length;
+    merged += batch.user.length;
+    log.progress({ task: 'ingest: merge', done: merged, unit: 'interactions' });
+  }
+  interactions.close();
+  users.close();
+  writeTable(folder, INGESTED_SUBREDDITS, {
+    id: Uint32Array.from(subreddits, (_, i) => i),
+    name: subreddits.map(({ name }) => name),
+  });
+
+  const accounting = { unit: 'rows', read: 0, kept: totals.keptRows, dropped: {} as Record<string, number> };
+  const drop = (reason: string, rows: number) => {
+    if (rows > 0) accounting.dropped[reason] = (accounting.dropped[reason] ?? 0) + rows;
+  };
+  for (const { counts } of scanned) {
+    accounting.read += counts.read;
+    for (const [reason, rows] of Object.entries(counts.dropped)) drop(reason, rows);
+  }
+  for (const [reason, rows] of Object.entries(totals.droppedRows)) drop(reason, rows);
+
+  return {
+    rows: {
+      [INTERACTIONS.file]: totals.numInteractions,
+      [INGESTED_USERS.file]: numUsers,
+      [INGESTED_SUBREDDITS.file]: subreddits.length,
+    },
+    accounting: [accounting],
+    counts: {
+      users: numUsers,
+      subreddits: subreddits.length,
+      interactions: totals.numInteractions,
+      decompressedBytes: scanned.reduce((sum, { counts }) => sum + counts.bytes, 0),
+      files: scanned.map(({ name, counts }) => ({
+        name,
+        format: counts.format,
+        read: counts.read,
+        kept: counts.kept,
+        dropped: Object.fromEntries(Object.entries(counts.dropped).filter(([, rows]) => rows > 0)),
+      })),
+    },
+    notes: notesOf(scanned, over18.size),
+  };
+}
+
+function interactionColumns(batch: UserBatch) {
+  const { user, subreddit, posts, comments, score, firstUtc, lastUtc } = batch;
+  const i64 = (numbers: Float64Array | Uint32Array) => BigInt64Array.from(numbers as Float64Array, BigInt);
+  return { user, subreddit, posts, comments, score: i64(score), first_utc: i64(firstUtc), last_utc: i64(lastUtc) };
+}
+
+function userColumns({ userHi, userLo }: UserBatch, firstId: number) {
+  const words = new Uint32Array(2 * userHi.length);
+  for (let i = 0; i < userHi.length; i++) {
+    words[2 * i] = userLo[i]; // little-endian u64
+    words[2 * i + 1] = userHi[i];
+  }
+  return { id: Uint32Array.from(userHi, (_, i) => firstId + i), pseudonym: new BigUint64Array(words.buffer) };
+}
+
+/** Subreddits whose own submissions call them over-18, over all files together. */
+function findOver18(scanned: readonly ScannedFile[]): Set<string> {
+  const totals = new Map<string, { submissions: number; over18: number }>();
+  for (const { counts } of scanned)
+    for (const [key, { submissions, over18 }] of counts.submissionsBySubreddit) {
+      const total = totals.get(key) ?? { submissions: 0, over18: 0 };
+      totals.set(key, { submissions: total.submissions + submissions, over18: total.over18 + over18 });
+    }
+  const found = new Set<string>();
+  for (const [key, { submissions, over18 }] of totals)
+    if (submissions >= OVER18_MIN_SUBMISSIONS && over18 / submissions >= OVER18_SHARE) found.add(key);
+  return found;
+}
+
+function notesOf(scanned: readonly ScannedFile[], numOver18: number): string[] {
+  const notes: string[] = [];
+  const ignored = new Set(scanned.flatMap(({ counts }) => counts.ignoredColumns));
+  if (ignored.size > 0) notes.push(`columns not used: ${[...ignored].sort().join(', ')}`);
+  if (numOver18 > 0) notes.push(`${numOver18} subreddits are over-18 by their own submissions and were left out`);
+  for (const note of new Set(scanned.flatMap(({ note }) => note ?? []))) notes.push(note);
+  return notes;
+}

@@ -1,0 +1,5 @@
+import { createRequire } from 'node:module';
+
+/** Version of this package, as its package.json says. */
+export const PACKAGE_VERSION: string = (createRequire(import.meta.url)('../../package.json') as { version: string })
+  .version;

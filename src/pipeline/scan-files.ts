@@ -1,0 +1,248 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { writeFileDurably } from '../artifacts/run-directory.js';
+import * as errors from '../core/errors.js';
+import type { Log } from '../core/log.js';
+import { createExclusions, type ExclusionLists } from '../reddit/exclusions.js';
+import type { InputFile } from '../reddit/inputs.js';
+import type { RunSet } from '../reddit/run-file.js';
+import { RunWriter } from '../reddit/run-writer.js';
+import { type ScanCounts, type ScanProgress, scanInput } from '../reddit/scan.js';
+
+/** A file to scan under an id that a resumed run finds again. */
+export interface FileToScan {
+  readonly file: InputFile;
+  readonly id: string;
+}
+
+export interface ScanFilesOptions {
+  readonly scratch: string; // checkpoints: one folder a file
+  readonly threads: number;
+  readonly keyWords: Uint32Array;
+  readonly exclusions: ExclusionLists;
+  readonly onBadLine: 'count' | 'stop';
+  readonly format: 'auto' | 'dump' | 'table' | 'arrow' | 'parquet';
+  readonly columns: readonly string[];
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** What one file gave: its sorted runs on disk, and what became of its rows. */
+export interface ScannedFile {
+  readonly name: string;
+  readonly runSet: RunSet;
+  readonly counts: ScanCounts;
+  readonly note?: string;
+}
+
+/** What a thread needs to scan one file; plain data. */
+interface ScanTask extends Pick<ScanFilesOptions, 'keyWords' | 'exclusions' | 'onBadLine' | 'format' | 'columns'> {
+  readonly file: InputFile;
+  readonly folder: string;
+}
+
+/**
+ * Scans files, several at a time. Each finished file is a checkpoint: a run that was killed scans only those again that
+ * were under way. The result does not depend on the number of threads.
+ */
+export async function scanFiles(files: readonly FileToScan[], options: ScanFilesOptions): Promise<ScannedFile[]> {
+  const results: ScannedFile[] = new Array(files.length);
+  const progress = new ScanProgressSum(files, options.log);
+  const stop = new AbortController(); // one failure ends the other scans
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < files.length; i = next++) {
+      signal.throwIfAborted();
+      const { file, id } = files[i];
+      const folder = `${options.scratch}/${id}`;
+      results[i] =
+        (await readCheckpoint(folder)) ?? (await scanFile(file, folder, options, signal, (p) => progress.update(i, p)));
+      progress.finish(i);
+    }
+  };
+  const numWorkers = Math.max(1, Math.min(options.threads, files.length));
+  const workers = Array.from({ length: numWorkers }, () =>
+    work().catch((thrown) => {
+      if (!stop.signal.aborted) stop.abort(thrown);
+      throw thrown;
+    }),
+  );
+  await Promise.allSettled(workers); // let every scan end before its folder is touched
+  if (stop.signal.aborted) throw stop.signal.reason;
+  return results;
+}
+
+async function scanFile(
+  file: InputFile,
+  folder: string,
+  options: ScanFilesOptions,
+  signal: AbortSignal,
+  onProgress: (progress: ScanProgress) => void,
+): Promise<ScannedFile> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { keyWords, exclusions, onBadLine, format, columns } = options;
+  const task: ScanTask = { file, folder, keyWords, exclusions, onBadLine, format, columns };
+  const scanned =
+    options.threads > 1 && !file.isStdin && canStartThreads()
+      ? await scanInThread(task, signal, onProgress)
+      : await scanHere(task, signal, onProgress);
+  await writeCheckpoint(folder, scanned);
+  return scanned;
+}
+
+async function scanHere(
+  task: ScanTask,
+  signal: AbortSignal | undefined,
+  onProgress: (progress: ScanProgress) => void,
+): Promise<ScannedFile> {
+  const { file, folder, keyWords, exclusions, onBadLine, format, columns } = task;
+  const writer = new RunWriter({ directory: folder, name: 'runs' });
+  const counts = await scanInput(
+    file,
+    {
+      keyWords,
+      exclusions: createExclusions(exclusions),
+      onBadLine,
+      format,
+      columns: columns.length > 0 ? columns : undefined,
+      signal,
+      onProgress,
+    },
+    writer,
+  );
+  const runSet = await writer.finish();
+  return { name: file.isStdin ? 'standard input' : (file.path.split('/').at(-1) as string), runSet, counts };
+}
+
+/** Threads need the compiled file; under a test runner that compiles on the fly there is none. */
+function canStartThreads(): boolean {
+  return import.meta.url.endsWith('.js');
+}
+
+type ThreadMessage =
+  | { readonly progress: ScanProgress }
+  | { readonly scanned: ScannedFile }
+  | {
+      readonly failed: {
+        kind: string;
+        code?: `ERR_${string}`;
+        message: string;
+        fields?: Record<string, unknown>;
+        stack?: string;
+        systemCode?: string;
+      };
+    };
+
+function scanInThread(
+  task: ScanTask,
+  signal: AbortSignal,
+  onProgress: (progress: ScanProgress) => void,
+): Promise<ScannedFile> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { scanTask: task } });
+    const onAbort = () => {
+      void worker.terminate();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    worker.on('message', (message: ThreadMessage) => {
+      if ('progress' in message) onProgress(message.progress);
+      else if ('scanned' in message) resolve(message.scanned);
+      else reject(revive(message.failed));
+    });
+    worker.on('error', reject);
+    worker.on('exit', (code) => {
+      signal.removeEventListener('abort', onAbort);
+      reject(new Error(`the thread that scanned ${task.file.path} ended with status ${code}`)); // no-op when resolved
+    });
+  });
+}
+
+/** Errors lose their class between threads; this gives it back. */
+function revive(failed: Extract<ThreadMessage, { failed: unknown }>['failed']): Error {
+  const kinds = errors as unknown as Record<string, new (...args: unknown[]) => Error>;
+  const Kind = kinds[failed.kind];
+  if (failed.code && Kind) return new Kind(failed.code, failed.message, failed.fields ?? {});
+  const error: NodeJS.ErrnoException = new Error(failed.message);
+  if (failed.systemCode) error.code = failed.systemCode;
+  if (failed.stack) error.stack = failed.stack;
+  return error;
+}
+
+async function runAsThread(port: NonNullable<typeof parentPort>, task: ScanTask): Promise<void> {
+  try {
+    const scanned = await scanHere(task, undefined, (progress) =>
+      port.postMessage({ progress } satisfies ThreadMessage),
+    );
+    port.postMessage({ scanned } satisfies ThreadMessage);
+  } catch (thrown) {
+    const error = thrown as NodeJS.ErrnoException & { code?: string };
+    const failed =
+      thrown instanceof errors.MinerError
+        ? { kind: thrown.name, code: thrown.code, message: thrown.message, fields: { ...thrown.fields } }
+        : { kind: 'Error', message: error.message, stack: error.stack ?? '', systemCode: error.code ?? '' };
+    port.postMessage({ failed } satisfies ThreadMessage);
+  }
+}
+
+const task = (workerData as { scanTask?: ScanTask } | null)?.scanTask;
+if (!isMainThread && parentPort && task) await runAsThread(parentPort, task);
+
+async function writeCheckpoint(folder: string, scanned: ScannedFile): Promise<void> {
+  const { counts } = scanned;
+  const content = { ...scanned, counts: { ...counts, submissionsBySubreddit: [...counts.submissionsBySubreddit] } };
+  await writeFileDurably(`${folder}/done.json`, JSON.stringify(content));
+}
+
+/** The result of an earlier, killed run; our own file, written whole or not at all. */
+async function readCheckpoint(folder: string): Promise<ScannedFile | undefined> {
+  const text = await readFile(`${folder}/done.json`, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const content = JSON.parse(text) as ScannedFile;
+  const submissionsBySubreddit = new Map(
+    content.counts.submissionsBySubreddit as unknown as [string, { submissions: number; over18: number }][],
+  );
+  return { ...content, counts: { ...content.counts, submissionsBySubreddit } };
+}
+
+/** Adds up the progress of files that are scanned side by side. */
+class ScanProgressSum {
+  private readonly bytes: Float64Array;
+  private readonly rows: Float64Array;
+  private readonly total: number;
+
+  constructor(
+    private readonly files: readonly FileToScan[],
+    private readonly log: Log,
+  ) {
+    this.bytes = new Float64Array(files.length);
+    this.rows = new Float64Array(files.length);
+    this.total = files.reduce((sum, { file }) => sum + file.bytes, 0);
+  }
+
+  update(i: number, { bytes, read }: ScanProgress): void {
+    if (bytes !== undefined) this.bytes[i] = bytes;
+    this.rows[i] = read;
+    const sum = (numbers: Float64Array) => numbers.reduce((total, n) => total + n, 0);
+    const done = sum(this.bytes);
+    const rows = sum(this.rows);
+    const isKnown = this.total > 0 && done > 0;
+    this.log.progress(
+      isKnown
+        ? {
+            task: 'ingest: scan',
+            done,
+            total: this.total,
+            unit: 'B',
+            detail: `${Math.round(rows).toLocaleString('en-US')} rows`,
+          }
+        : { task: 'ingest: scan', done: rows, unit: 'rows' },
+    );
+  }
+
+  finish(i: number): void {
+    this.bytes[i] = this.files[i].file.bytes;
+  }
+}

@@ -1,0 +1,119 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { loadGraph } from '../artifacts/load-graph.js';
+import { writeFileDurably } from '../artifacts/run-directory.js';
+import { readSafetensors, writeSafetensors } from '../artifacts/safetensors.js';
+import { type Checkpoint, type EpochRecord, trainEncoder, type Weights } from '../training/trainer.js';
+import { pick } from './config.js';
+import { startEngine } from './engine.js';
+import type { Stage } from './stage.js';
+
+/** Seconds between two checkpoints inside an epoch; at the end of an epoch there is always one. */
+const CHECKPOINT_SECONDS = 60;
+
+/** The graph in; the weights of the encoder and its learning curve out. */
+export const train: Stage = {
+  name: 'train',
+  version: 1,
+  inputs: ['build-graph'],
+  config: (config) =>
+    pick(
+      config,
+      'dim',
+      'heads',
+      'fanout',
+      'batchUsers',
+      'maxEpochs',
+      'patience',
+      'learningRate',
+      'weightDecay',
+      'temperature',
+      'candidates',
+      'validationUsers',
+    ),
+  async run({ input, folder, scratch, config, random, log, signal }) {
+    const { folder: graphFolder, manifest } = input('build-graph');
+    const graph = await loadGraph(graphFolder, manifest);
+    const engine = await startEngine(config.device);
+
+    const resumeFrom = await readCheckpoint(scratch);
+    if (resumeFrom) log.info(`train: goes on from step ${resumeFrom.step}`);
+    let savedAt = performance.now();
+    const trained = await trainEncoder(graph, config, random, {
+      log,
+      signal,
+      ...(resumeFrom && { resumeFrom }),
+      isCheckpointDue: () => performance.now() - savedAt > CHECKPOINT_SECONDS * 1000,
+      async saveCheckpoint(checkpoint) {
+        await writeCheckpoint(scratch, checkpoint);
+        savedAt = performance.now();
+      },
+    });
+
+    const { weights, history, bestEpoch, popularity, steps } = trained;
+    await writeSafetensors(`${folder}/weights.safetensors`, weights, {
+      format: 'mine-personas/encoder',
+      version: '1',
+      dim: String(config.dim),
+      heads: String(config.heads),
+    });
+    await writeFileDurably(`${folder}/history.jsonl`, history.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    const best = history[bestEpoch - 1].validation;
+    const notes =
+      best.users === 0
+        ? ['too few users to validate on: the last epoch was taken']
+        : best.recallAt20 <= popularity.recallAt20
+          ? ['the encoder does not beat popularity on validation links: the data holds little beyond it']
+          : [];
+    return {
+      rows: { 'history.jsonl': history.length },
+      counts: {
+        epochs: history.length,
+        bestEpoch,
+        steps,
+        optimizer: 'row-wise AdamW',
+        validation: best,
+        popularityBaseline: popularity,
+      },
+      notes,
+      engine,
+    };
+  },
+};
+
+const checkpointSchema = z.object({
+  format: z.literal('mine-personas/checkpoint'),
+  file: z.string(),
+  epoch: z.number(),
+  step: z.number(),
+  lossSum: z.number(),
+  history: z.array(z.custom<EpochRecord>()),
+});
+
+const BEST = 'best:';
+
+/** The weights under a name of their own, then a small file that names them: a kill while writing leaves the older whole. */
+async function writeCheckpoint(scratch: string, { current, best, ...state }: Checkpoint): Promise<void> {
+  const file = `checkpoint-${state.epoch}-${state.step}.safetensors`;
+  const tensors = new Map([...current, ...[...best].map(([name, weight]) => [`${BEST}${name}`, weight] as const)]);
+  await writeSafetensors(`${scratch}/${file}`, tensors, { format: 'mine-personas/checkpoint', version: '1' });
+  await writeFileDurably(
+    `${scratch}/checkpoint.json`,
+    JSON.stringify({ format: 'mine-personas/checkpoint', file, ...state }),
+  );
+  for (const older of await readdir(scratch))
+    if (older.startsWith('checkpoint-') && older !== file) await rm(`${scratch}/${older}`);
+}
+
+async function readCheckpoint(scratch: string): Promise<Checkpoint | undefined> {
+  const text = await readFile(`${scratch}/checkpoint.json`, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { file, epoch, step, lossSum, history } = checkpointSchema.parse(JSON.parse(text));
+  const { tensors } = await readSafetensors(`${scratch}/${file}`);
+  const current: [string, Weights extends ReadonlyMap<string, infer W> ? W : never][] = [];
+  const best: typeof current = [];
+  for (const [name, weight] of tensors)
+    if (name.startsWith(BEST)) best.push([name.slice(BEST.length), weight]);
+    else current.push([name, weight]);
+  return { epoch, step, lossSum, history, current: new Map(current), best: new Map(best) };
+}

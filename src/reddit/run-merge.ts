@@ -1,0 +1,434 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { IntegrityError } from '../core/errors.js';
+import { subredditKey } from './records.js';
+import {
+  ROW_WORDS,
+  type Run,
+  RunFileReader,
+  RunFileWriter,
+  type RunSet,
+  readRunSet,
+  runError,
+  scoreIndex,
+  Word,
+} from './run-file.js';
+import { compareBytes, earlier, overflowError, U32_MAX } from './run-writer.js';
+
+export interface MergeOptions {
+  readonly scratchDirectory: string; // exists, for this merge alone; used when there are more than `maxOpenRuns` runs
+  /** Why a subreddit (its `subredditKey`) stays out of the graph, or undefined where it stays in. Same answer every time. */
+  readonly dropSubreddit?: ((key: string) => string | undefined) | undefined;
+  readonly maxOpenRuns?: number; // at least 2, default 256
+  readonly batchRows?: number; // rows of a batch, default 65,536
+}
+
+export interface Subreddit {
+  readonly key: string; // as `subredditKey` gives it
+  readonly name: string; // for display: of the spellings seen, the smallest in byte order
+}
+
+/** Rows of U whole users, n in all, ascending by user, then subreddit. At most `batchRows`, or one larger user. */
+export interface UserBatch {
+  readonly userHi: Uint32Array; // [U] keyed hash of each user, ascending
+  readonly userLo: Uint32Array; // [U]
+  readonly user: Uint32Array; // [n] rank of the user in hash order, over all batches
+  readonly subreddit: Uint32Array; // [n] index in `RunMerge.subreddits`
+  readonly posts: Uint32Array; // [n]
+  readonly comments: Uint32Array; // [n]
+  readonly score: Float64Array; // [n] integers
+  readonly firstUtc: Uint32Array; // [n] s, 0 = unknown
+  readonly lastUtc: Uint32Array; // [n] s, 0 = unknown
+}
+
+/** `readRows = keptRows + Σ droppedRows`; complete once the last batch was taken. */
+export interface MergeTotals {
+  readRows: number;
+  keptRows: number;
+  droppedRows: Record<string, number>; // by reason
+  numUsers: number;
+  numInteractions: number; // rows of all batches
+}
+
+export interface RunMerge {
+  readonly subreddits: readonly Subreddit[]; // ascending by key in byte order
+  readonly batches: Generator<UserBatch, void, undefined>;
+  readonly totals: MergeTotals;
+}
+
+/**
+ * Merges run sets into one table of interactions: a row for each (user, subreddit), users in the order of their hash.
+ *
+ * The result is a function of the multiset of events: how they were split into inputs and runs, and in which order
+ * either came, does not show. A user none of whose subreddits is kept does not appear. Memory is bounded by the number
+ * of subreddits and of open runs, never by users or events. Reads synchronously; take the batches one by one. A damaged
+ * run may show only at its end, so keep nothing of the batches unless the last one has come.
+ */
+export function mergeRuns(runSets: readonly RunSet[], options: MergeOptions): RunMerge {
+  const totals: MergeTotals = { readRows: 0, keptRows: 0, droppedRows: {}, numUsers: 0, numInteractions: 0 };
+  for (const { numEvents } of runSets) totals.readRows += numEvents;
+  const { subreddits, sources, reasons } = openRunSets(runSets, options.dropSubreddit);
+  return { subreddits, totals, batches: mergeSources(sources, subreddits.length, reasons, totals, options) };
+}
+
+/** A run and what its subreddit ids mean: the canonical id, or ~r where the subreddit is dropped for reasons[r]. */
+interface Source {
+  readonly run: Run;
+  readonly canonicalIds: Int32Array | undefined; // undefined: ids are canonical already
+}
+
+/** Ranks the kept subreddits of all sets by key. */
+function openRunSets(
+  runSets: readonly RunSet[],
+  dropSubreddit: MergeOptions['dropSubreddit'],
+): { subreddits: Subreddit[]; sources: Source[]; reasons: string[] } {
+  const firstSeen = new Map<string, number>(); // position in `seen`; dropped names, perhaps millions, are not kept
+  const seen: { key: string; name: string }[] = [];
+  const reasons: string[] = [];
+  const sets = runSets.map(({ path }) => {
+    const { runs, subreddits } = readRunSet(path);
+    const ids = Int32Array.from(subreddits, (name) => {
+      const key = subredditKey(name);
+      const reason = dropSubreddit?.(key);
+      if (reason !== undefined) return ~indexOrPush(reasons, reason);
+      const known = firstSeen.get(key);
+      if (known === undefined) {
+        firstSeen.set(key, seen.length);
+        return seen.push({ key, name }) - 1;
+      }
+      if (compareBytes(name, seen[known].name) < 0) seen[known].name = name;
+      return known;
+    });
+    return { runs, ids };
+  });
+
+  const order = seen.map((_, i) => i).sort((a, b) => compareBytes(seen[a].key, seen[b].key));
+  const rank = new Int32Array(seen.length);
+  order.forEach((i, r) => {
+    rank[i] = r;
+  });
+  for (const { ids } of sets) for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) ids[i] = rank[ids[i]];
+  const sources = sets.flatMap(({ runs, ids }) => runs.map((run) => ({ run, canonicalIds: ids })));
+  return { subreddits: order.map((i) => seen[i]), sources, reasons };
+}
+
+function indexOrPush(list: string[], item: string): number {
+  const index = list.indexOf(item);
+  return index >= 0 ? index : list.push(item) - 1;
+}
+
+/** Merges in rounds until all runs that are left can be open at once, then hands out batches. */
+function* mergeSources(
+  sources: readonly Source[],
+  numSubreddits: number,
+  reasons: readonly string[],
+  totals: MergeTotals,
+  options: MergeOptions,
+): Generator<UserBatch, void, undefined> {
+  const maxOpenRuns = Math.max(2, options.maxOpenRuns ?? 256);
+  const dropped = new Float64Array(reasons.length);
+  const queue = [...sources];
+  const scratchPaths = new Set<string>();
+  try {
+    while (queue.length > maxOpenRuns) {
+      // Never more than needed: 300 runs become 256 by merging 45.
+      const group = queue.splice(0, Math.min(maxOpenRuns, queue.length - maxOpenRuns + 1));
+      const path = join(options.scratchDirectory, `merged.${scratchPaths.size}.run`);
+      scratchPaths.add(path);
+      queue.push({ run: mergeToRun(group, numSubreddits, dropped, path), canonicalIds: undefined });
+      for (const { run } of group) if (scratchPaths.has(run.path)) rmSync(run.path);
+    }
+    yield* mergeToBatches(queue, numSubreddits, dropped, totals, options.batchRows ?? 65_536);
+  } finally {
+    for (const path of scratchPaths) rmSync(path, { force: true });
+  }
+
+  for (const reason of [...reasons].sort(compareBytes)) totals.droppedRows[reason] = dropped[reasons.indexOf(reason)];
+  const accounted = dropped.reduce((sum, rows) => sum + rows, totals.keptRows);
+  if (accounted !== totals.readRows) {
+    const message = `The runs hold ${accounted} input rows, expected ${totals.readRows} as their sets say. Scan the inputs again.`;
+    throw new IntegrityError('ERR_ROW_ACCOUNTING', message, { ...totals, accounted });
+  }
+}
+
+function mergeToRun(sources: readonly Source[], numSubreddits: number, dropped: Float64Array, path: string): Run {
+  const merge = new UserMerge(sources, numSubreddits, dropped);
+  const file = new RunFileWriter(path);
+  try {
+    while (merge.next())
+      for (let i = 0; i < merge.numRows; i++) {
+        const subreddit = merge.subreddits[i];
+        const slot = merge.slotOf[subreddit] - 1;
+        const at = file.next();
+        file.u32[at + Word.userHi] = merge.userHi;
+        file.u32[at + Word.userLo] = merge.userLo;
+        file.u32[at + Word.subreddit] = subreddit;
+        file.u32[at + Word.posts] = merge.posts[slot];
+        file.u32[at + Word.comments] = merge.comments[slot];
+        file.u32[at + Word.rows] = merge.rows[slot];
+        file.u32[at + Word.firstUtc] = merge.firstUtc[slot];
+        file.u32[at + Word.lastUtc] = merge.lastUtc[slot];
+        file.f64[scoreIndex(at)] = merge.score[slot];
+      }
+    return file.finish();
+  } finally {
+    file.close();
+    merge.close();
+  }
+}
+
+function* mergeToBatches(
+  sources: readonly Source[],
+  numSubreddits: number,
+  dropped: Float64Array,
+  totals: MergeTotals,
+  batchRows: number,
+): Generator<UserBatch, void, undefined> {
+  const merge = new UserMerge(sources, numSubreddits, dropped);
+  let batch = allocateBatch(batchRows);
+  let numRows = 0;
+  let numUsers = 0; // in this batch
+  try {
+    while (merge.next()) {
+      if (merge.numRows === 0) continue;
+      if (numRows > 0 && numRows + merge.numRows > batchRows) {
+        yield cutBatch(batch, numUsers, numRows);
+        numRows = 0;
+        numUsers = 0;
+      }
+      if (merge.numRows > batch.user.length) batch = allocateBatch(merge.numRows); // then it is the first of its batch
+
+      for (let i = 0; i < merge.numRows; i++) {
+        const subreddit = merge.subreddits[i];
+        const slot = merge.slotOf[subreddit] - 1;
+        const to = numRows + i;
+        batch.user[to] = totals.numUsers;
+        batch.subreddit[to] = subreddit;
+        batch.posts[to] = merge.posts[slot];
+        batch.comments[to] = merge.comments[slot];
+        batch.score[to] = merge.score[slot];
+        batch.firstUtc[to] = merge.firstUtc[slot];
+        batch.lastUtc[to] = merge.lastUtc[slot];
+        totals.keptRows += merge.rows[slot];
+      }
+      batch.userHi[numUsers] = merge.userHi;
+      batch.userLo[numUsers] = merge.userLo;
+      numUsers++;
+      numRows += merge.numRows;
+      totals.numUsers++;
+      totals.numInteractions += merge.numRows;
+    }
+    if (numRows > 0) yield cutBatch(batch, numUsers, numRows);
+  } finally {
+    merge.close();
+  }
+}
+
+function allocateBatch(capacity: number): UserBatch {
+  return {
+    userHi: new Uint32Array(capacity),
+    userLo: new Uint32Array(capacity),
+    user: new Uint32Array(capacity),
+    subreddit: new Uint32Array(capacity),
+    posts: new Uint32Array(capacity),
+    comments: new Uint32Array(capacity),
+    score: new Float64Array(capacity),
+    firstUtc: new Uint32Array(capacity),
+    lastUtc: new Uint32Array(capacity),
+  };
+}
+
+/** A copy that the receiver may keep. */
+function cutBatch(batch: UserBatch, numUsers: number, numRows: number): UserBatch {
+  return {
+    userHi: batch.userHi.slice(0, numUsers),
+    userLo: batch.userLo.slice(0, numUsers),
+    user: batch.user.slice(0, numRows),
+    subreddit: batch.subreddit.slice(0, numRows),
+    posts: batch.posts.slice(0, numRows),
+    comments: batch.comments.slice(0, numRows),
+    score: batch.score.slice(0, numRows),
+    firstUtc: batch.firstUtc.slice(0, numRows),
+    lastUtc: batch.lastUtc.slice(0, numRows),
+  };
+}
+
+const BUFFER_BYTES = 32 * 2 ** 20; // for all open runs together, within the two bounds for one of them
+const MIN_BUFFER_ROWS = 1_638; // 64 KiB
+const MAX_BUFFER_ROWS = 26_214; // 1 MiB
+
+/**
+ * Walks the users of up to a few hundred runs in hash order, one user at a time. After `next`, the user's rows are
+ * `numRows` entries of `subreddits`, ascending; the sums of subreddit s are at slot `slotOf[s] - 1` of the columns.
+ *
+ * Runs are in a binary heap by the user they stand on. A user's rows are added up in slots found by subreddit, because
+ * ids of different run sets do not sort alike. The columns reserve a slot for each subreddit; untouched ones cost nothing.
+ */
+class UserMerge {
+  userHi = 0;
+  userLo = 0;
+  numRows = 0;
+  readonly subreddits: Uint32Array;
+  readonly slotOf: Uint32Array; // 0 = none
+  readonly posts: Uint32Array;
+  readonly comments: Uint32Array;
+  readonly rows: Uint32Array;
+  readonly score: Float64Array;
+  readonly firstUtc: Uint32Array;
+  readonly lastUtc: Uint32Array;
+
+  private readonly readers: RunFileReader[] = [];
+  private readonly heap: Uint32Array; // positions in `readers`
+  private readonly headHi: Uint32Array; // user that each reader stands on
+  private readonly headLo: Uint32Array;
+  private heapSize = 0;
+
+  constructor(
+    private readonly sources: readonly Source[],
+    private readonly numSubreddits: number,
+    private readonly dropped: Float64Array, // input rows by reason, added to
+  ) {
+    this.subreddits = new Uint32Array(numSubreddits);
+    this.slotOf = new Uint32Array(numSubreddits);
+    this.posts = new Uint32Array(numSubreddits);
+    this.comments = new Uint32Array(numSubreddits);
+    this.rows = new Uint32Array(numSubreddits);
+    this.score = new Float64Array(numSubreddits);
+    this.firstUtc = new Uint32Array(numSubreddits);
+    this.lastUtc = new Uint32Array(numSubreddits);
+    this.heap = new Uint32Array(sources.length);
+    this.headHi = new Uint32Array(sources.length);
+    this.headLo = new Uint32Array(sources.length);
+
+    const share = Math.floor(BUFFER_BYTES / (sources.length * ROW_WORDS * 4));
+    const bufferRows = Math.max(MIN_BUFFER_ROWS, Math.min(MAX_BUFFER_ROWS, share));
+    try {
+      for (const { run } of sources) this.readers.push(new RunFileReader(run, bufferRows));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.readers.forEach((reader, r) => {
+      if (reader.isAtEnd) return;
+      this.readHead(r);
+      this.heap[this.heapSize++] = r;
+    });
+    for (let i = (this.heapSize >>> 1) - 1; i >= 0; i--) this.siftDown(i);
+  }
+
+  /** Adds up the next user; false at the end. */
+  next(): boolean {
+    for (let i = 0; i < this.numRows; i++) this.slotOf[this.subreddits[i]] = 0;
+    this.numRows = 0;
+    if (this.heapSize === 0) return false;
+
+    const { heap, headHi, headLo } = this;
+    const userHi = headHi[heap[0]];
+    const userLo = headLo[heap[0]];
+    this.userHi = userHi;
+    this.userLo = userLo;
+    do {
+      this.takeUser(heap[0]);
+      if (this.readers[heap[0]].isAtEnd) heap[0] = heap[--this.heapSize];
+      this.siftDown(0);
+    } while (this.heapSize > 0 && headHi[heap[0]] === userHi && headLo[heap[0]] === userLo);
+    sortAscending(this.subreddits, this.numRows);
+    return true;
+  }
+
+  close(): void {
+    for (const reader of this.readers) reader.close();
+  }
+
+  /** Adds up all rows that reader r holds of the current user, and moves it on to its next user. */
+  private takeUser(r: number): void {
+    const reader = this.readers[r];
+    const { u32, f64 } = reader;
+    const { run, canonicalIds } = this.sources[r];
+    const numIds = canonicalIds === undefined ? this.numSubreddits : canonicalIds.length;
+    do {
+      const at = reader.at;
+      const local = u32[at + Word.subreddit];
+      if (local >= numIds) throw runError(run.path, `subreddit ids below ${numIds}`, `${local}`);
+      const id = canonicalIds === undefined ? local : canonicalIds[local];
+      if (id < 0) this.dropped[~id] += u32[at + Word.rows];
+      else this.addRow(id, u32, f64, at);
+      reader.advance();
+      if (reader.isAtEnd) return;
+      this.readHead(r);
+    } while (this.headHi[r] === this.userHi && this.headLo[r] === this.userLo);
+  }
+
+  private addRow(subreddit: number, u32: Uint32Array, f64: Float64Array, at: number): void {
+    const slot = this.slotOf[subreddit] - 1;
+    if (slot < 0) {
+      const fresh = this.numRows++;
+      this.subreddits[fresh] = subreddit;
+      this.slotOf[subreddit] = fresh + 1;
+      this.posts[fresh] = u32[at + Word.posts];
+      this.comments[fresh] = u32[at + Word.comments];
+      this.rows[fresh] = u32[at + Word.rows];
+      this.score[fresh] = f64[scoreIndex(at)];
+      this.firstUtc[fresh] = u32[at + Word.firstUtc];
+      this.lastUtc[fresh] = u32[at + Word.lastUtc];
+      return;
+    }
+    const posts = this.posts[slot] + u32[at + Word.posts];
+    const comments = this.comments[slot] + u32[at + Word.comments];
+    const rows = this.rows[slot] + u32[at + Word.rows];
+    const score = this.score[slot] + f64[scoreIndex(at)];
+    if (posts > U32_MAX) throw overflowError('posts', posts);
+    if (comments > U32_MAX) throw overflowError('comments', comments);
+    if (rows > U32_MAX) throw overflowError('rows', rows);
+    if (!Number.isSafeInteger(score)) throw overflowError('score', score);
+    this.posts[slot] = posts;
+    this.comments[slot] = comments;
+    this.rows[slot] = rows;
+    this.score[slot] = score;
+    this.firstUtc[slot] = earlier(this.firstUtc[slot], u32[at + Word.firstUtc]);
+    this.lastUtc[slot] = Math.max(this.lastUtc[slot], u32[at + Word.lastUtc]);
+  }
+
+  private readHead(r: number): void {
+    const { u32, at } = this.readers[r];
+    this.headHi[r] = u32[at + Word.userHi];
+    this.headLo[r] = u32[at + Word.userLo];
+  }
+
+  /** Restores the heap below position i. */
+  private siftDown(i: number): void {
+    const { heap, headHi, headLo, heapSize } = this;
+    const moved = heap[i];
+    const hi = headHi[moved];
+    const lo = headLo[moved];
+    for (;;) {
+      let child = 2 * i + 1;
+      if (child >= heapSize) break;
+      const sibling = child + 1;
+      if (sibling < heapSize && isBefore(headHi, headLo, heap[sibling], headHi[heap[child]], headLo[heap[child]]))
+        child = sibling;
+      if (!isBefore(headHi, headLo, heap[child], hi, lo)) break;
+      heap[i] = heap[child];
+      i = child;
+    }
+    heap[i] = moved;
+  }
+}
+
+function isBefore(headHi: Uint32Array, headLo: Uint32Array, r: number, hi: number, lo: number): boolean {
+  return headHi[r] < hi || (headHi[r] === hi && headLo[r] < lo);
+}
+
+/** Sorts the first `size` entries. Most users have a handful, for which a call into the engine would cost more. */
+function sortAscending(values: Uint32Array, size: number): void {
+  if (size > 32) {
+    values.subarray(0, size).sort();
+    return;
+  }
+  for (let i = 1; i < size; i++) {
+    const value = values[i];
+    let j = i - 1;
+    for (; j >= 0 && values[j] > value; j--) values[j + 1] = values[j];
+    values[j + 1] = value;
+  }
+}

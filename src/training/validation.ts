@@ -1,0 +1,103 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Random } from '../core/random.js';
+import { type BipartiteGraph, createBipartite } from '../graph/bipartite.js';
+import type { Encoder } from '../nn/encoder.js';
+import { encodeAllSubreddits, encodeUsers } from './inference.js';
+import { RankingMeter, type RankingQuality } from './ranking.js';
+import { type Holdout, holdOut, withoutEdges } from './split.js';
+
+/** An encoder with its tables of subreddits. */
+export interface Model {
+  readonly encoder: Encoder;
+  readonly inTable: Float32Array; // [S, D]
+  readonly outTable: Float32Array; // [S, D]
+}
+
+/** Users a subreddit listens to while validating. */
+const VALIDATION_FANOUT = 16;
+
+/** Links kept back from training, and how well a model ranks them. */
+export class Validation {
+  readonly visible: BipartiteGraph; // what training may see
+  private readonly holdout: Holdout;
+
+  constructor(
+    private readonly graph: BipartiteGraph,
+    maxUsers: number,
+    private readonly random: Random,
+  ) {
+    this.holdout = holdOut(graph.userToSubreddit, maxUsers, random.fork('holdout'));
+    this.visible = visibleGraph(graph, this.holdout);
+  }
+
+  /** Ranks all subreddits for each validation user by the dot product of their vectors. */
+  rank({ encoder, inTable, outTable }: Model): RankingQuality {
+    const meter = new RankingMeter();
+    const { users } = this.holdout;
+    if (users.length === 0) return meter.result();
+    const { visible } = this;
+    const { dim } = encoder.config;
+    const states = encodeAllSubreddits(visible, encoder, inTable, VALIDATION_FANOUT, this.random.fork('fanout'));
+    const numSubreddits = visible.userToSubreddit.numCols;
+    for (let begin = 0; begin < users.length; begin += 256) {
+      const some = users.subarray(begin, begin + 256);
+      for (const encoded of encodeUsers(visible, encoder, inTable, states, some)) {
+        const scores = tf.tidy(() => {
+          const vectors = tf.tensor2d(encoded.vectors, [encoded.users.length, dim]);
+          const output = tf.tensor2d(outTable, [numSubreddits, dim]);
+          return tf.matMul(vectors, output, false, true).dataSync() as Float32Array;
+        });
+        encoded.users.forEach((u, b) => {
+          meter.add(scores.slice(b * numSubreddits, (b + 1) * numSubreddits), this.known(u), this.hidden(u));
+        });
+      }
+    }
+    return meter.result();
+  }
+
+  /** What recommending the most popular subreddits to everybody gives: any model must beat it. */
+  popularity(): RankingQuality {
+    const { numRows, rowPtr } = this.visible.subredditToUser;
+    const popularity = Float32Array.from({ length: numRows }, (_, s) => rowPtr[s + 1] - rowPtr[s]);
+    const meter = new RankingMeter();
+    for (const u of this.holdout.users) meter.add(popularity.slice(), this.known(u), this.hidden(u));
+    return meter.result();
+  }
+
+  private known(user: number): Uint32Array {
+    const { rowPtr, colIndex } = this.visible.userToSubreddit;
+    return colIndex.subarray(rowPtr[user], rowPtr[user + 1]);
+  }
+
+  private hidden(user: number): number[] {
+    const { rowPtr, colIndex } = this.graph.userToSubreddit;
+    const { edges } = this.holdout;
+    const hidden: number[] = [];
+    for (let at = lowerBound(edges, rowPtr[user]); at < edges.length && edges[at] < rowPtr[user + 1]; at++)
+      hidden.push(colIndex[edges[at]]);
+    return hidden;
+  }
+}
+
+/** The graph that training sees: without the links to validate on. */
+function visibleGraph(graph: BipartiteGraph, holdout: Holdout): BipartiteGraph {
+  const { edgeFeatures, numEdgeFeatures } = graph;
+  const { graph: visible, kept } = withoutEdges(graph.userToSubreddit, holdout.edges);
+  const features = new Float32Array(kept.length * numEdgeFeatures);
+  for (let e = 0; e < kept.length; e++)
+    for (let f = 0; f < numEdgeFeatures; f++)
+      features[e * numEdgeFeatures + f] = edgeFeatures[kept[e] * numEdgeFeatures + f];
+  return createBipartite(visible, features, numEdgeFeatures);
+}
+
+/** First position whose value is not below `value`. */
+function lowerBound(sorted: Uint32Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,88 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { assertCsr } from '../../src/graph/csr.js';
+import { projectSubreddits } from '../../src/graph/projection.js';
+import { bipartiteOf, randomBipartite, rowsOf } from './graphs.js';
+
+/** The definition, with sets of users and all pairs. */
+function projectNaively(
+  rows: number[][],
+  numCols: number,
+  options: { maxUserDegree: number; minShared: number; topK: number },
+) {
+  const users = Array.from(
+    { length: numCols },
+    (_, j) => new Set(rows.flatMap((row, i) => (row.length <= options.maxUserDegree && row.includes(j) ? [i] : []))),
+  );
+  const pairs = new Map<string, { weight: number; shared: number }>();
+  for (let i = 0; i < numCols; i++) {
+    const row = users
+      .map((other, j) => {
+        const shared = [...users[i]].filter((user) => other.has(user)).length;
+        return { j, shared, weight: shared / Math.sqrt(users[i].size * other.size) };
+      })
+      .filter(({ j, shared }) => j !== i && shared >= options.minShared)
+      .sort((a, b) => b.weight - a.weight || a.j - b.j)
+      .slice(0, options.topK);
+    for (const { j, shared, weight } of row) {
+      pairs.set(`${i},${j}`, { weight: Math.fround(weight), shared });
+      pairs.set(`${j},${i}`, { weight: Math.fround(weight), shared });
+    }
+  }
+  return pairs;
+}
+
+const someOptions = fc.record({
+  maxUserDegree: fc.constantFrom(3, 300),
+  minShared: fc.integer({ min: 1, max: 3 }),
+  topK: fc.integer({ min: 0, max: 5 }),
+});
+
+describe('projectSubreddits', () => {
+  it('agrees with all pairs of sets', () => {
+    fc.assert(
+      fc.property(randomBipartite, someOptions, ({ rows, numCols }, options) => {
+        const { graph, shared, numUsersSkipped } = projectSubreddits(bipartiteOf(rows, numCols), options);
+        assertCsr(graph);
+        const found = new Map<string, { weight: number; shared: number }>();
+        for (let i = 0; i < graph.numRows; i++)
+          for (let e = graph.rowPtr[i]; e < graph.rowPtr[i + 1]; e++)
+            found.set(`${i},${graph.colIndex[e]}`, { weight: graph.weight[e], shared: shared[e] });
+        expect(found).toEqual(projectNaively(rows, numCols, options));
+        expect(numUsersSkipped).toBe(rows.filter((row) => row.length > options.maxUserDegree).length);
+      }),
+      { seed: 1, numRuns: 400 },
+    );
+  });
+
+  it('does not depend on the order of users', () => {
+    fc.assert(
+      fc.property(randomBipartite, ({ rows, numCols }) => {
+        const options = { minShared: 1, topK: 2 };
+        const backwards = projectSubreddits(bipartiteOf([...rows].reverse(), numCols), options);
+        expect(backwards).toEqual(projectSubreddits(bipartiteOf(rows, numCols), options));
+      }),
+      { seed: 2 },
+    );
+  });
+
+  it('gives ties to the smaller id', () => {
+    const rows = [
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ];
+    const { graph } = projectSubreddits(bipartiteOf(rows, 4), { topK: 1 });
+    expect(rowsOf(graph)).toEqual([[1, 2, 3], [0], [0], [0]]);
+  });
+
+  it('takes graphs without edges, one user, and a user above the cap', () => {
+    expect(projectSubreddits(bipartiteOf([], 0)).graph.colIndex.length).toBe(0);
+    expect(projectSubreddits(bipartiteOf([[0, 1, 2]], 3)).graph.colIndex.length).toBe(0); // one user: nothing shared twice
+    const { graph, numUsersSkipped } = projectSubreddits(bipartiteOf([[0, 1, 2]], 3), {
+      minShared: 1,
+      maxUserDegree: 2,
+    });
+    expect(graph.colIndex.length).toBe(0);
+    expect(numUsersSkipped).toBe(1);
+  });
+});
