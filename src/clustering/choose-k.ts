@@ -57,7 +57,7 @@ export function chooseK(points: Float32Array, numPoints: number, dim: number, op
   const { random, spherical = true, candidates = K_CANDIDATES, minClusterSize = 50 } = options;
   const { sampleSize = 10_000, silhouetteSize = 2000 } = options;
 
-  const usable = spherical ? nonZeroRows(points, numPoints, dim) : Uint32Array.from({ length: numPoints }, (_, i) => i);
+  const usable = spherical ? nonZeroRows(points, numPoints, dim) : new Uint32Array(numPoints).map((_, i) => i);
   const drawn = sampleIndices(usable.length, sampleSize, random.fork('sample'));
   const sample = gatherRows(
     points,

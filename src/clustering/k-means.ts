@@ -41,7 +41,7 @@ export function kMeans(
 ): KMeansResult {
   const { random, maxIterations = 50, restarts = 3, spherical = false, tolerance = 1e-4 } = options;
   assertPoints(points, numPoints, dim);
-  const usable = spherical ? nonZeroRows(points, numPoints, dim) : Uint32Array.from({ length: numPoints }, (_, i) => i);
+  const usable = spherical ? nonZeroRows(points, numPoints, dim) : new Uint32Array(numPoints).map((_, i) => i);
   if (!Number.isInteger(k) || k < 1 || k > usable.length) {
     throw new InputError(
       'ERR_TOO_FEW_POINTS',

@@ -111,11 +111,13 @@ class OpenAiCompatibleModel implements LanguageModel {
   }
 
   async generate(request: GenerateRequest): Promise<Reply> {
-    const { signal } = request;
+    // A signal of its own, since a shared one would gather a listener from every request in flight.
+    const signal = request.signal && AbortSignal.any([request.signal]);
+    const own = { ...request, signal };
     const random = this.random.fork('request', this.requests++);
     try {
       return await this.queue.add(
-        () => this.retrier.run(() => this.attempt(request), random, signal),
+        () => this.retrier.run(() => this.attempt(own), random, signal),
         signal ? { signal } : {},
       );
     } catch (error) {

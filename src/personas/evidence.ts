@@ -157,12 +157,12 @@ function findCandidates(
   const candidates: Candidate[] = [];
   for (const s of profile.subreddits) {
     if (s.usersInCluster < Math.max(1, options.minEvidenceUsers)) continue;
-    const name = subredditName(s.name);
-    if (name === '' || /^u_/i.test(name) || seen.has(name)) continue;
-    seen.add(name);
     const share = s.usersInCluster / profile.users;
     const lift = share / (s.usersTotal / corpus.users);
     if (share < options.minShare || lift <= 1) continue;
+    const name = subredditName(s.name);
+    if (name === '' || /^u_/i.test(name) || seen.has(name)) continue;
+    seen.add(name);
     const rest = s.usersTotal - s.usersInCluster;
     candidates.push({
       ...s,
@@ -236,6 +236,7 @@ function asEvidence(c: Candidate, id: string): Evidence {
  * that a name stays one word in any prompt, page or terminal. Reddit's own names pass unchanged. May be empty.
  */
 export function subredditName(raw: string): string {
+  if (/^[A-Za-z0-9_]{1,30}$/.test(raw)) return raw; // nearly all
   return capped(plainText(raw).replace(/[^\p{L}\p{N}_.:-]+/gu, '_'), 30).replace(/^[.:-]+|[.:…-]+$/g, '');
 }
 
@@ -247,11 +248,15 @@ function assertProfile(profile: ClusterProfile, corpus: CorpusTotals): void {
   if (!(profile.users >= 1 && profile.users <= corpus.users))
     fail(`${profile.users} users, expected 1 to ${corpus.users}, the users of the corpus`);
   for (const s of profile.subreddits) {
-    const name = JSON.stringify(subredditName(s.name));
-    if (!(s.usersInCluster >= 0 && s.usersInCluster <= Math.min(profile.users, s.usersTotal)))
-      fail(`${s.usersInCluster} members in ${name}, expected at most ${Math.min(profile.users, s.usersTotal)}`);
-    if (!(s.usersTotal <= corpus.users)) fail(`${s.usersTotal} users in ${name} of a corpus of ${corpus.users}`);
-    if (!(s.attentionMass >= 0)) fail(`attention of ${s.attentionMass} for ${name}, expected 0 or more`);
+    const most = Math.min(profile.users, s.usersTotal);
+    if (!(s.usersInCluster >= 0 && s.usersInCluster <= most))
+      fail(`${s.usersInCluster} members in ${subredditName(s.name)}, expected 0 to ${most}`);
+    if (!(s.usersTotal <= corpus.users))
+      fail(
+        `${s.usersTotal} users in ${subredditName(s.name)}, expected at most ${corpus.users}, the users of the corpus`,
+      );
+    if (!(s.attentionMass >= 0))
+      fail(`attention of ${s.attentionMass} for ${subredditName(s.name)}, expected 0 or more`);
   }
 }
 

@@ -168,7 +168,7 @@ async function chooseDecoder(format: Format, source: Source, options: Decompress
   if (format === 'gz') return { decoder: 'node:zlib', chunks: gunzip(source.read()) };
   const name = format === 'xz' ? 'xz' : 'bzip2';
   const program = await findProgram(name);
-  if (program === undefined) throw noDecoder(source, name, `${name}-utils or ${name}`);
+  if (program === undefined) throw noDecoder(source, name, name === 'xz' ? 'xz-utils (or xz)' : name);
   return { decoder: name, chunks: childOutput(program, ['-dc'], source) };
 }
 
