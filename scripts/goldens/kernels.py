@@ -105,7 +105,8 @@ def info_nce():
         if not positives:
             continue
         masked = [m for m in mask_index[mask_ptr[b]:mask_ptr[b + 1]] if m not in positives]
-        logits = (c @ y[b] / temperature - log_q).index_fill(0, torch.tensor(masked, dtype=torch.long), -torch.inf)
+        correction = log_q.index_fill(0, torch.tensor(positives), 0.0)
+        logits = (c @ y[b] / temperature - correction).index_fill(0, torch.tensor(masked, dtype=torch.long), -torch.inf)
         losses.append(torch.nn.functional.cross_entropy(logits.expand(len(positives), -1), torch.tensor(positives)))
     loss = torch.stack(losses).mean()
     loss.backward()

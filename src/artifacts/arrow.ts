@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import {
   AsyncByteQueue,
   type Data,
-  type DataType,
+  DataType,
   Field,
   FixedSizeList,
   Float32,
@@ -129,11 +129,10 @@ export async function* readBatches<T extends TableDefinition>(folder: string, ta
     const reader = await (await RecordBatchReader.from(file)).open();
     for (const [name, column] of Object.entries(table.columns)) {
       const field = reader.schema.fields.find((candidate) => candidate.name === name);
-      const expected = arrowType(column.type, 0);
-      if (!field || field.type.typeId !== expected.typeId)
+      if (!field || !isOfType(field.type, column.type))
         throw new IntegrityError(
           'ERR_TABLE',
-          `${path}: column ${name} should be ${expected}, found ${field?.type ?? 'none'}. Was the file written by another version? Run the stage again with --force.`,
+          `${path}: column ${name} should be ${arrowType(column.type, 0)}, found ${field?.type ?? 'none'}. Was the file written by another version? Run the stage again with --force.`,
           { path, column: name },
         );
     }
@@ -207,6 +206,12 @@ function arrowType(type: ColumnType, vectorLength: number): DataType {
     case 'vector':
       return new FixedSizeList(vectorLength, new Field('item', new Float32(), false));
   }
+}
+
+/** Whether a column of a file is what we would have written: signed and unsigned, wide and narrow are not the same. */
+function isOfType(found: DataType, type: ColumnType): boolean {
+  if (type !== 'vector') return String(found) === String(arrowType(type, 0));
+  return DataType.isFixedSizeList(found) && String(found.valueType) === 'Float32'; // of any length
 }
 
 function columnData(type: ColumnType, array: ColumnArrays[ColumnType], vectorLength: number): Data {

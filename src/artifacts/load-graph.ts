@@ -1,3 +1,4 @@
+import { IntegrityError } from '../core/errors.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
 import { createBipartite } from '../graph/bipartite.js';
 import { assertCsr } from '../graph/csr.js';
@@ -15,15 +16,25 @@ export async function loadGraph(folder: string, manifest: Manifest): Promise<Bip
   const colIndex = new Uint32Array(numEdges);
   const weight = new Float32Array(numEdges);
   const features = new Float32Array(numEdges * NUM_EDGE_FEATURES);
+  const fail = (what: string): never => {
+    const path = `${folder}/${EDGES.file}`;
+    throw new IntegrityError('ERR_GRAPH', `${path}: ${what}. Run build-graph again with --force.`, { path });
+  };
   let e = 0;
+  let lastUser = 0;
   for await (const batch of readBatches(folder, EDGES)) {
+    if (e + batch.user.length > numEdges) fail(`holds more than the ${numEdges} edges of its manifest`);
     colIndex.set(batch.subreddit, e);
     weight.set(batch.weight, e);
     for (let i = 0; i < batch.user.length; i++, e++) {
-      rowPtr[batch.user[i] + 1]++;
+      const user = batch.user[i];
+      if (user < lastUser || user >= numUsers) fail(`edge ${e} of user ${user} is out of order`);
+      lastUser = user;
+      rowPtr[user + 1]++;
       for (let f = 0; f < NUM_EDGE_FEATURES; f++) features[e * NUM_EDGE_FEATURES + f] = batch[EDGE_FEATURES[f]][i];
     }
   }
+  if (e !== numEdges) fail(`holds ${e} edges, not the ${numEdges} of its manifest`);
   for (let u = 0; u < numUsers; u++) rowPtr[u + 1] += rowPtr[u];
   const graph = { numRows: numUsers, numCols: rowsOf(GRAPH_SUBREDDITS.file), rowPtr, colIndex, weight };
   assertCsr(graph);

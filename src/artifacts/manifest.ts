@@ -4,9 +4,11 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { IntegrityError, messageOf } from '../core/errors.js';
 
+const count = z.int().min(0);
+
 /** Row accounting of a stage: read = kept + Σ dropped[reason], checked whenever a manifest is written or read. */
 const accountingSchema = z
-  .object({ unit: z.string(), read: z.number(), kept: z.number(), dropped: z.record(z.string(), z.number()) })
+  .object({ unit: z.string(), read: count, kept: count, dropped: z.record(z.string(), count) })
   .refine((rows) => rows.read === rows.kept + Object.values(rows.dropped).reduce((sum, n) => sum + n, 0), {
     message: 'read is not kept plus everything dropped',
   });

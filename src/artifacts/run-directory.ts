@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -24,18 +34,17 @@ export class RunDirectory {
       throw thrown;
     });
     if (entries?.includes('run.json')) {
-      const marker: unknown = JSON.parse(await readFile(`${path}/run.json`, 'utf8').catch(() => 'null'));
-      if ((marker as typeof MARKER | null)?.format !== MARKER.format)
+      const text = await readFile(`${path}/run.json`, 'utf8').catch(() => '');
+      if (!isMarker(text))
         throw new InputError(
           'ERR_NOT_A_RUN',
-          `${path}/run.json was not written by mine-personas. Choose another --out.`,
-          {
-            path,
-          },
+          `${path}/run.json was not written by this version of mine-personas. Choose another --out.`,
+          { path },
         );
       return new RunDirectory(path);
     }
-    if (entries !== undefined && entries.length > 0)
+    if (entries?.some((entry) => entry !== 'run.json.tmp'))
+      // alone, it is what a kill while making the run left
       throw new InputError(
         'ERR_NOT_A_RUN',
         `${path} is not empty and not a run of mine-personas; nothing was written to it. Choose another --out.`,
@@ -78,24 +87,29 @@ export class RunDirectory {
     const base = `${this.path}/.tmp/${stage}`;
     const final = this.stageFolder(stage);
     await syncFolder(`${base}/out`);
-    await rm(final, { recursive: true, force: true });
+    await rm(`${base}/replaced`, { recursive: true, force: true });
+    // moved away whole: a kill while removing must not leave half a stage under its final name
+    await rename(final, `${base}/replaced`).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'ENOENT') throw thrown;
+    });
     await rename(`${base}/out`, final);
     await syncFolder(this.path);
-    await rm(base, { recursive: true, force: true });
+    await this.discardAttempt(stage);
+  }
+
+  /** Removes what an attempt at the stage left behind. */
+  async discardAttempt(stage: string): Promise<void> {
+    await rm(`${this.path}/.tmp/${stage}`, { recursive: true, force: true });
   }
 
   /** Takes the run for this process; returns the function that lets it go. Throws `ERR_RUN_LOCKED`. */
   lock(): () => void {
     const path = `${this.path}/.lock`;
-    const content = JSON.stringify({ pid: process.pid, host: hostname() });
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const fd = openSync(path, 'wx', 0o600);
-        writeSync(fd, content);
-        closeSync(fd);
-        return () => rmSync(path, { force: true });
-      } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+    const draft = `${path}.${process.pid}`;
+    try {
+      writeFileSync(draft, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o600 });
+      for (let attempt = 0; ; attempt++) {
+        if (createFrom(draft, path)) return () => rmSync(path, { force: true });
         const owner = ownerOf(path);
         if (attempt > 0 || (owner && isAlive(owner)))
           throw new InputError(
@@ -105,7 +119,35 @@ export class RunDirectory {
           );
         rmSync(path, { force: true }); // its owner was killed
       }
+    } finally {
+      rmSync(draft, { force: true });
     }
+  }
+}
+
+/** Gives a file a second name; false where that name is taken. Nobody ever sees it under that name without content. */
+function createFrom(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
+  }
+  try {
+    copyFileSync(draft, path, constants.COPYFILE_EXCL); // file systems without links: all but the last promise
+    return true;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw thrown;
+  }
+}
+
+function isMarker(text: string): boolean {
+  try {
+    const marker = JSON.parse(text) as Partial<typeof MARKER> | null;
+    return marker?.format === MARKER.format && marker.formatVersion === MARKER.formatVersion;
+  } catch {
+    return false;
   }
 }
 
@@ -118,7 +160,7 @@ function ownerOf(path: string): LockOwner | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as LockOwner;
   } catch {
-    return undefined; // cut by a kill between creation and writing
+    return undefined; // cut by a crash of the machine
   }
 }
 
@@ -179,6 +221,13 @@ export function explainSystemError(thrown: unknown, path: string): unknown {
     case 'EPERM':
     case 'EROFS':
       return new InputError('ERR_NO_ACCESS', `No permission: ${messageOf(thrown)}.`, fields, cause);
+    case 'ENOENT':
+      return new InputError(
+        'ERR_FILE_GONE',
+        `A file that was there is gone: ${messageOf(thrown)}. Put it back, or run the stage that makes it again with --force.`,
+        fields,
+        cause,
+      );
     case 'EMFILE':
     case 'ENOMEM':
       return new ResourceError('ERR_LIMIT', `The machine ran out of a resource: ${messageOf(thrown)}.`, fields, cause);

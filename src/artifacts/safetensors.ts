@@ -5,13 +5,13 @@ import { IntegrityError, messageOf } from '../core/errors.js';
 /** Named float32 arrays. */
 export type Tensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 
-const headerSchema = z.record(
-  z.string(),
-  z.union([
-    z.object({ dtype: z.literal('F32'), shape: z.array(z.number()), data_offsets: z.tuple([z.number(), z.number()]) }),
-    z.record(z.string(), z.string()), // __metadata__
-  ]),
-);
+const entrySchema = z.object({
+  dtype: z.literal('F32'),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
+
+const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).default({}) }).catchall(entrySchema);
 
 /**
  * Writes float32 arrays as a safetensors file: u64 length of a JSON header, the header, the arrays end to end. Python
@@ -59,20 +59,18 @@ export async function readSafetensors(path: string): Promise<{ tensors: Tensors;
   } catch (thrown) {
     return fail(messageOf(thrown), thrown);
   }
+  const { __metadata__: metadata, ...entries } = header;
   const tensors = new Map<string, { shape: readonly number[]; values: Float32Array }>();
-  let metadata: Record<string, string> = {};
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') {
-      metadata = entry as Record<string, string>;
-      continue;
-    }
-    const { shape, data_offsets } = entry as { shape: number[]; data_offsets: [number, number] };
+  let used = 8 + headerLength;
+  for (const [name, { shape, data_offsets }] of Object.entries(entries)) {
     const [begin, end] = data_offsets.map((at) => at + 8 + headerLength);
     const length = shape.reduce((product, size) => product * size, 1);
     if (begin > end || end > bytes.length || end - begin !== 4 * length) fail(`${name} lies outside of it`);
     const values = new Float32Array(length);
     new Uint8Array(values.buffer).set(bytes.subarray(begin, end));
     tensors.set(name, { shape, values });
+    used = Math.max(used, end);
   }
+  if (used !== bytes.length) fail(`${bytes.length - used} bytes at its end belong to no array`);
   return { tensors, metadata };
 }

@@ -10,12 +10,15 @@ import { InputError, messageOf } from '../core/errors.js';
  * Whoever has it can recompute pseudonyms from a list of names, so it is never written into a run; a manifest carries
  * its fingerprint only. Without `--key-file` a key of one's own is made at first use, so that two runs of one person
  * give the same pseudonyms. Delete the file and nobody can link a run to names any more.
+ *
+ * @param make whether such a key may be made; if not, one of zeros stands in for a key that is still to come
  */
 export async function loadKey(
   path: string | undefined,
   environment: NodeJS.ProcessEnv,
+  make = true,
 ): Promise<{ key: Uint32Array; keyFingerprint: string; path: string; created: boolean }> {
-  const own = join(environment['XDG_CONFIG_HOME'] ?? join(homedir(), '.config'), 'mine-personas', 'key');
+  const own = join(environment['XDG_CONFIG_HOME'] || join(homedir(), '.config'), 'mine-personas', 'key');
   const file = path ?? own;
   let text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     if (path !== undefined || thrown.code !== 'ENOENT')
@@ -27,6 +30,8 @@ export async function loadKey(
       );
     return undefined;
   });
+  if (text === undefined && !make)
+    return { key: new Uint32Array(4), keyFingerprint: 'not made yet', path: file, created: false };
   const created = text === undefined;
   if (text === undefined) {
     text = randomBytes(32).toString('hex');

@@ -37,7 +37,6 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
     .reduce((sum, file) => sum + file.bytes, 0);
   const lines = (bytes - compressed + compressed * DUMP_RATIO) / BYTES_PER_LINE;
   const readers = Math.min(config.threads, files.length);
-  const space = await statfs(existingParent(flags.out as string)).catch(() => undefined);
   const maxPersonas = config.clusters === 'auto' ? 64 : config.clusters;
   const calls = config.llm === 'template' ? 0 : maxPersonas;
   const facts = {
@@ -47,7 +46,7 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
     estimatedIngestSeconds: Math.round(lines / LINES_PER_SECOND / readers),
     estimatedPeakMemoryBytes: Math.round(0.4e9 + readers * (compressed > 0 ? WINDOW_BYTES : 0)),
     estimatedDiskBytes: Math.round(lines * 60),
-    freeDiskBytes: space ? space.bavail * space.bsize : null,
+    freeDiskBytes: await freeSpace(flags.out as string),
     llm: {
       kind: config.llm,
       calls,
@@ -82,7 +81,11 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
   for (const state of states) shell.print(describeState(state));
 }
 
-/** The nearest folder above that exists is where space will be taken. */
-function existingParent(path: string): string {
-  return dirname(resolve(path, '.'));
+/** Room where a folder is to be made: asked of the nearest folder above it that exists. */
+async function freeSpace(path: string): Promise<number | null> {
+  for (let folder = resolve(path); ; folder = dirname(folder)) {
+    const space = await statfs(folder).catch(() => undefined);
+    if (space) return space.bavail * space.bsize;
+    if (folder === dirname(folder)) return null;
+  }
 }

@@ -6,14 +6,12 @@ import { STAGE_NAMES, type StageName } from '../pipeline/stage.js';
 import { printConfig } from './config-command.js';
 import { doctor } from './doctor.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
-import { graphExport } from './graph-export.js';
-import { plan } from './plan.js';
+import type { GraphExportFlags } from './graph-export.js';
 import { TerminalLog } from './progress.js';
-import { type CommonFlags, runCommand } from './run-command.js';
+import type { CommonFlags } from './run-command.js';
 import { addSettingFlags } from './settings.js';
 import type { Shell } from './shell.js';
 import { installStopSwitch } from './signals.js';
-import { status } from './status.js';
 
 /** Stages by the names of their commands. */
 const STAGE_COMMANDS: readonly [command: string, stage: StageName, description: string][] = [
@@ -30,6 +28,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (error.code === 'EPIPE') process.exit(EXIT.done); // the reader has had enough
     throw error;
   });
+  process.stderr.on('error', () => {}); // nobody listens any more: no reason to stop the work
   const has = (flag: string) => argv.includes(flag);
   const log = new TerminalLog({
     stream: process.stderr,
@@ -52,15 +51,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 function report(thrown: unknown, { log, stop, print }: Shell, debug: boolean, json: boolean): number {
-  log.clear();
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage; // it has printed already
   const error = explainSystemError(thrown, '--out');
   const code = exitCodeOf(error, stop.received());
   const isOurs = error instanceof MinerError;
   const shown = debug || !isOurs ? ((error as Error | undefined)?.stack ?? String(error)) : messageOf(error);
   const advice = isOurs ? '' : '\nThis is a fault of the program. Please report it with the lines above.';
-  process.stderr.write(`error: ${shown}${advice}\n`);
-  if (isOurs && !debug) process.stderr.write(`(${error.code}, exit status ${code})\n`);
+  log.error(`${shown}${advice}`, code, isOurs ? error.code : undefined);
   if (json)
     print(
       JSON.stringify({
@@ -78,6 +75,7 @@ function buildProgram(shell: Shell): Command {
     .version(PACKAGE_VERSION)
     .exitOverride()
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .addHelpText('before', EXAMPLES);
 
   const withRun = (command: Command, needsOut = true) => {
@@ -91,28 +89,33 @@ function buildProgram(shell: Shell): Command {
   };
   const inputHelp = 'dumps, tables, folders or globs; - for standard input';
 
+  // loaded when needed: the stages bring an engine that takes a second, and --help should not
+  const runStagesOf = async (inputs: string[] | undefined, flags: CommonFlags, only?: StageName) =>
+    (await import('./run-command.js')).runCommand(shell, inputs, flags, only);
+
   const run = withRun(
     program.command('run').description('every stage, from dumps to personas; goes on where it was stopped'),
   )
     .argument('<input...>', inputHelp)
     .option('--from <stage>', `first stage to run again: ${STAGE_NAMES.join(', ')}`)
     .option('--until <stage>', 'last stage to run')
-    .option('--force <stage...>', 'stages to run even if nothing changed');
-  addSettingFlags(run).action((inputs: string[], flags: CommonFlags) => runCommand(shell, inputs, flags));
+    .option('--force <stage>', 'stage to run even if nothing changed; may be given again', collect);
+  addSettingFlags(run).action((inputs: string[], flags: CommonFlags) => runStagesOf(inputs, flags));
 
   const ingest = withRun(program.command('ingest').description('read dumps and tables into a run')).argument(
     '<input...>',
     inputHelp,
   );
   addSettingFlags(ingest).action((inputs: string[], flags: CommonFlags) =>
-    runCommand(shell, inputs, { ...flags, until: 'ingest' }),
+    runStagesOf(inputs, { ...flags, until: 'ingest' }),
   );
 
   const graph = withRun(program.command('graph').description('build the graph of a run; see also: graph export'), false)
     .option('--out <dir>', 'folder of the run')
     .option('--force', 'run even if nothing changed');
-  addSettingFlags(graph).action((flags: CommonFlags) => runCommand(shell, undefined, flags, 'build-graph'));
+  addSettingFlags(graph).action((flags: CommonFlags) => runStagesOf(undefined, flags, 'build-graph'));
   graph
+    .enablePositionalOptions() // what follows `export` is for it
     .command('export')
     .description('write a graph of a run as GEXF or GraphML')
     .exitOverride()
@@ -126,27 +129,29 @@ function buildProgram(shell: Shell): Command {
     .option('--subreddits <names>', 'only these, comma-separated')
     .option('--communities <numbers>', 'only these Louvain communities, comma-separated')
     .option('--top <count>', 'only the subreddits with the most users', '500')
-    .action((flags: Parameters<typeof graphExport>[1]) => graphExport(shell, { ...flags, ...graph.opts() }));
+    .action(async (flags: GraphExportFlags) => (await import('./graph-export.js')).graphExport(shell, flags));
 
   for (const [name, stage, description] of STAGE_COMMANDS) {
     const command = withRun(program.command(name).description(description)).option(
       '--force',
       'run even if nothing changed',
     );
-    addSettingFlags(command).action((flags: CommonFlags) => runCommand(shell, undefined, flags, stage));
+    addSettingFlags(command).action((flags: CommonFlags) => runStagesOf(undefined, flags, stage));
   }
 
   const planCommand = withRun(
     program.command('plan').description('say what a run would do and need, and do nothing'),
   ).argument('<input...>', inputHelp);
-  addSettingFlags(planCommand).action((inputs: string[], flags: CommonFlags) => plan(shell, inputs, flags));
+  addSettingFlags(planCommand).action(async (inputs: string[], flags: CommonFlags) =>
+    (await import('./plan.js')).plan(shell, inputs, flags),
+  );
 
   program
     .command('status')
     .description('say how far a run is, and what is stale')
     .requiredOption('--out <dir>', 'folder of the run')
     .option('--json', 'print one JSON object to stdout')
-    .action((flags: { out: string; json?: boolean }) => status(shell, flags));
+    .action(async (flags: { out: string; json?: boolean }) => (await import('./status.js')).status(shell, flags));
 
   program
     .command('doctor')
@@ -164,6 +169,10 @@ function buildProgram(shell: Shell): Command {
 
   for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
   return program;
+}
+
+function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value];
 }
 
 const EXAMPLES = `Examples:

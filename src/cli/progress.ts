@@ -53,11 +53,20 @@ export class TerminalLog implements Log {
       stream.write(`${JSON.stringify({ code: 'progress', ...progress, seconds })}\n`);
       return;
     }
-    const text = describe(progress, seconds);
+    const text = printable(describe(progress, seconds)).replaceAll('\n', ' ');
     if (this.live) {
       stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns ?? 80) - 1))}`);
       this.lineShown = true;
     } else stream.write(`${text}\n`);
+  }
+
+  /** Why the program stops; said even where it was asked to be quiet. `code` is missing for a fault of ours. */
+  error(message: string, exitCode: number, code?: string): void {
+    const { format, stream } = this.options;
+    this.clear();
+    const text = printable(message);
+    if (format === 'json') stream.write(`${JSON.stringify({ code: 'error', error: code, exitCode, message: text })}\n`);
+    else stream.write(`error: ${text}\n${code ? `(${code}, exit status ${exitCode})\n` : ''}`);
   }
 
   /** Removes the line of progress, if one stands there. */
@@ -94,7 +103,7 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
+  while (Math.round(value) >= 1000 && unit < units.length - 1) {
     value /= 1000;
     unit++;
   }
@@ -108,7 +117,9 @@ export function formatCount(count: number): string {
 
 export function formatSeconds(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+  const whole = Math.round(seconds); // rounded once, so that no part ever shows 60
+  if (whole < 90) return `${whole} s`;
+  if (whole < 5400) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type Manifest, readManifest } from '../artifacts/manifest.js';
 import { RunDirectory, writeFileDurably } from '../artifacts/run-directory.js';
-import { InputError, UsageError } from '../core/errors.js';
+import { InputError, messageOf, UsageError } from '../core/errors.js';
 import { configSchema, type RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import { runStages } from '../pipeline/run-stages.js';
@@ -41,17 +41,19 @@ export async function runCommand(
   const from = only ?? stageName(flags.from) ?? STAGE_NAMES[0];
   const until = only ?? stageName(flags.until) ?? STAGE_NAMES[STAGE_NAMES.length - 1];
   const force = flags.force === true ? [from] : (flags.force || []).map((name) => stageName(name) as StageName);
-  if (flags.from && !only) force.push(from);
+  if (flags.from && !only) force.push(...STAGE_NAMES.slice(STAGE_NAMES.indexOf(from)));
 
   // everything that can be refused is refused before anything is written
   const saved = inputs ? undefined : await readSaved(await RunDirectory.open(flags.out, { create: false }));
   const { config } = await resolveSettings(flags, shell.environment, flags.config, saved?.config);
-  const job = await createJob(shell, inputs ?? saved?.inputs ?? [], config);
-  if (inputs) await MINE_STAGES[0].external?.(job);
+  const named = inputs ?? saved?.inputs ?? [];
+  const asked = await createJob(shell, named, config);
+  if (inputs) await MINE_STAGES[0].external?.(asked);
 
   const run = await RunDirectory.open(flags.out, { create: true });
   const unlock = run.lock();
   try {
+    const job = await createJob(shell, named, config, true);
     await writeFileDurably(`${run.path}/config.json`, `${JSON.stringify({ inputs: job.inputs, config }, null, 2)}\n`);
     const begin = inputs ? 0 : STAGE_NAMES.indexOf(from);
     const stages = MINE_STAGES.filter(
@@ -75,34 +77,38 @@ export async function runCommand(
   }
 }
 
-/** What was asked for, with the secrets that it needs. */
+/** What was asked for, with the secrets that it needs. Without `makeKey` nothing is written. */
 export async function createJob(
   { environment, log }: Shell,
   inputs: readonly string[],
   config: RunConfig,
+  makeKey = false,
 ): Promise<Job> {
-  const { key, keyFingerprint, path, created } = await loadKey(config.keyFile, environment);
+  const { key, keyFingerprint, path, created } = await loadKey(config.keyFile, environment, makeKey);
   if (created) log.info(`A key of pseudonyms was made in ${path}; who deletes it unlinks every run made with it.`);
   const llmApiKey = environment['MINE_PERSONAS_LLM_API_KEY'];
   return { config, inputs, secrets: { key, keyFingerprint, ...(llmApiKey && { llmApiKey }) } };
 }
 
-const savedSchema = z.object({ inputs: z.array(z.string()), config: z.record(z.string(), z.unknown()) });
+const savedSchema = z.object({ inputs: z.array(z.string()), config: configSchema.partial() });
 
 /** The inputs and settings of the last command of a run. */
 export async function readSaved(run: RunDirectory): Promise<{ inputs: string[]; config: Partial<RunConfig> }> {
   const path = `${run.path}/config.json`;
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return { inputs: [], config: {} };
-  const { inputs, config } = savedSchema.parse(JSON.parse(text));
-  const parsed = configSchema.partial().safeParse(config);
-  if (!parsed.success)
+  try {
+    const { inputs, config } = savedSchema.parse(JSON.parse(text));
+    return { inputs, config: config as Partial<RunConfig> };
+  } catch (thrown) {
+    const what = thrown instanceof z.ZodError ? thrown.issues[0].message : messageOf(thrown);
     throw new InputError(
       'ERR_CONFIG_FILE',
-      `${path} was changed or is of another version: ${parsed.error.issues[0].message}.`,
+      `${path} was changed or is of another version: ${what}. Give inputs and settings again with: mine-personas run`,
       { path },
+      { cause: thrown },
     );
-  return { inputs, config: parsed.data as Partial<RunConfig> };
+  }
 }
 
 function stageName(name: string | undefined): StageName | undefined {

@@ -66,13 +66,14 @@ export async function resolveSettings(
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = String(issue.path[0]) as Key;
-    throw new UsageError(
+    const ErrorType = origin[key] === 'flag' ? UsageError : InputError;
+    throw new ErrorType(
       'ERR_SETTING',
       `--${kebab(key)} (from ${origin[key]}): ${issue.message}, got ${JSON.stringify(merged[key])}.`,
       { key, origin: origin[key] },
     );
   }
-  const { config } = { config: parsed.data };
+  const config = parsed.data;
   if (config.dim % config.heads !== 0)
     throw new UsageError('ERR_SETTING', `--dim ${config.dim} is not a multiple of --heads ${config.heads}.`, {
       key: 'dim',

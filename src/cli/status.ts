@@ -28,11 +28,17 @@ export async function status(shell: Shell, flags: { readonly out: string; readon
   for (const state of states) shell.print(describeState(state));
 }
 
-/** The state of every stage of a run. */
+/** The state of every stage of a run. What depends on a stage that must run again may have to follow it. */
 export async function stageStates(job: Job, run: RunDirectory): Promise<StageState[]> {
   const states: StageState[] = [];
-  for (const stage of MINE_STAGES)
-    states.push(await stageState(stage, job, run).catch((thrown) => ({ stage, stale: messageOf(thrown) })));
+  for (const stage of MINE_STAGES) {
+    const state: StageState = await stageState(stage, job, run).catch((thrown) => ({
+      stage,
+      stale: messageOf(thrown),
+    }));
+    const first = states.find((earlier) => earlier.stale && stage.inputs.includes(earlier.stage.name));
+    states.push(first && !state.stale ? { ...state, stale: `depends on ${first.stage.name}` } : state);
+  }
   return states;
 }
 

@@ -52,7 +52,7 @@ export function sampleNeighbors(
 export class Relabeler {
   private readonly local: Int32Array; // [numNodes] local id, valid where `stamp` is current
   private readonly stamp: Int32Array; // [numNodes]
-  private current = 0;
+  private current = 1; // above the stamps of a fresh table, so that it is empty
   private ids: number[] = [];
 
   constructor(numNodes: number) {

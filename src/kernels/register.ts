@@ -4,8 +4,6 @@ import '@tensorflow/tfjs-layers'; // brings the gradients of the stock ops: the 
 import { ResourceError } from '../core/errors.js';
 import { embeddingBagGradConfig } from './embedding-bag/op.js';
 import { embeddingBagReference } from './embedding-bag/reference.js';
-import { gatherRowsGradConfig } from './gather-rows/op.js';
-import { gatherRowsReference } from './gather-rows/reference.js';
 import { gatV2AttentionGradConfig } from './gatv2-attention/op.js';
 import { gatV2AttentionReference } from './gatv2-attention/reference.js';
 import { infoNceGradConfig } from './info-nce/op.js';
@@ -36,7 +34,6 @@ export function registerReferenceEngine(): void {
     batchMatMulReference,
     fusedMatMulReference,
     ...embeddingBagReference,
-    ...gatherRowsReference,
     ...gatV2AttentionReference,
     ...infoNceReference,
   ];
@@ -50,6 +47,6 @@ export function registerReferenceEngine(): void {
 
 /** Gradients belong to ops, not to engines. */
 function registerGradients(): void {
-  const gradients = [embeddingBagGradConfig, gatherRowsGradConfig, gatV2AttentionGradConfig, infoNceGradConfig];
+  const gradients = [embeddingBagGradConfig, gatV2AttentionGradConfig, infoNceGradConfig];
   for (const gradient of gradients) if (tf.getGradient(gradient.kernelName) == null) tf.registerGradient(gradient);
 }

@@ -48,7 +48,7 @@ export class Encoder {
       layer.build([[null, dim], [null, dim], [null, numEdgeFeatures], [null], [null]]);
       layer.built = true;
     }
-    this.bias = tf.variable(tf.zeros([dim]));
+    this.bias = tf.tidy(() => tf.variable(tf.zeros<tf.Rank.R1>([dim])));
   }
 
   /** Input features of users [B, D]: the mean of the rows of their subreddits. */

@@ -73,7 +73,7 @@ export class GatV2Conv extends layers.Layer {
       tf.Tensor1D,
       tf.Tensor1D,
     ];
-    return this.attend(source, target, { edgeFeatures, rowPtr, colIndex }).out;
+    return tf.tidy(() => this.attend(source, target, { edgeFeatures, rowPtr, colIndex }).out);
   }
 
   /** The output [B, C] with the attention [E, H] behind it. */
@@ -87,18 +87,14 @@ export class GatV2Conv extends layers.Layer {
       this.build([source.shape, target.shape, edgeFeatures.shape, rowPtr.shape, colIndex.shape]);
       this.built = true;
     }
-    const z = tf.add(tf.matMul(source, this.source.read() as tf.Tensor2D), this.bias.read()) as tf.Tensor2D;
-    const t = tf.matMul(target, this.target.read() as tf.Tensor2D) as tf.Tensor2D;
-    return gatV2Attention(
-      z,
-      t,
-      edgeFeatures,
-      this.edge.read() as tf.Tensor2D,
-      this.attn.read() as tf.Tensor1D,
-      rowPtr,
-      colIndex,
-      { numHeads: this.numHeads, negativeSlope: this.negativeSlope },
-    );
+    return tf.tidy(() => {
+      const z = tf.add(tf.matMul(source, this.source.read() as tf.Tensor2D), this.bias.read()) as tf.Tensor2D;
+      const t = tf.matMul(target, this.target.read() as tf.Tensor2D) as tf.Tensor2D;
+      const edgeWeight = this.edge.read() as tf.Tensor2D;
+      const attn = this.attn.read() as tf.Tensor1D;
+      const { numHeads, negativeSlope } = this;
+      return gatV2Attention(z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex, { numHeads, negativeSlope });
+    });
   }
 
   override computeOutputShape(shapes: Shape | Shape[]): Shape {

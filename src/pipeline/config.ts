@@ -63,7 +63,9 @@ export const configSchema = z.strictObject({
   embedFanout: z.int().min(1).default(128).describe('users a subreddit listens to when everybody is embedded'),
 
   clusters: z
-    .union([z.literal('auto'), z.int().min(1).max(100_000)])
+    .union([z.literal('auto'), z.int().min(1).max(100_000)], {
+      error: 'expected auto or a whole number from 1 to 100000',
+    })
     .default('auto')
     .describe('number of clusters, or auto'),
 

@@ -1,4 +1,4 @@
-import { copyFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { type Persona, personaSchema } from '../personas/persona.js';
@@ -19,7 +19,7 @@ export const exportPersonas: Stage = {
     const lines = (await readFile(`${verbalized}/personas.jsonl`, 'utf8')).split('\n').filter((line) => line !== '');
     const personas = lines.map((line) => personaSchema.parse(JSON.parse(line)));
     for (const file of ['personas.jsonl', 'persona.schema.json'])
-      await copyFile(`${verbalized}/${file}`, `${folder}/${file}`);
+      await writeFileDurably(`${folder}/${file}`, await readFile(`${verbalized}/${file}`));
     const parquet = parquetWriteBuffer({ columnData: personaColumns(personas) });
     await writeFileDurably(`${folder}/personas.parquet`, new Uint8Array(parquet));
     const manifests = Object.fromEntries(

@@ -5,6 +5,7 @@ import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS } from '../artifacts/
 import { InputError } from '../core/errors.js';
 import { type ExclusionLists, parseNameList } from '../reddit/exclusions.js';
 import { type InputFile, resolveInputs } from '../reddit/inputs.js';
+import { DROP_REASONS } from '../reddit/records.js';
 import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
 import { pick, type RunConfig } from './config.js';
 import { type ScannedFile, scanFiles } from './scan-files.js';
@@ -123,14 +124,12 @@ async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]
   });
 
   const accounting = { unit: 'rows', read: 0, kept: totals.keptRows, dropped: {} as Record<string, number> };
-  const drop = (reason: string, rows: number) => {
-    if (rows > 0) accounting.dropped[reason] = (accounting.dropped[reason] ?? 0) + rows;
-  };
-  for (const { counts } of scanned) {
-    accounting.read += counts.read;
-    for (const [reason, rows] of Object.entries(counts.dropped)) drop(reason, rows);
+  for (const { counts } of scanned) accounting.read += counts.read;
+  for (const reason of DROP_REASONS) {
+    const whileMerging = totals.droppedRows[reason] ?? 0;
+    const rows = scanned.reduce((sum, { counts }) => sum + counts.dropped[reason], whileMerging);
+    if (rows > 0) accounting.dropped[reason] = rows;
   }
-  for (const [reason, rows] of Object.entries(totals.droppedRows)) drop(reason, rows);
 
   return {
     rows: {
@@ -190,6 +189,6 @@ function notesOf(scanned: readonly ScannedFile[], numOver18: number): string[] {
   const ignored = new Set(scanned.flatMap(({ counts }) => counts.ignoredColumns));
   if (ignored.size > 0) notes.push(`columns not used: ${[...ignored].sort().join(', ')}`);
   if (numOver18 > 0) notes.push(`${numOver18} subreddits are over-18 by their own submissions and were left out`);
-  for (const note of new Set(scanned.flatMap(({ note }) => note ?? []))) notes.push(note);
+  for (const note of new Set(scanned.flatMap(({ counts }) => counts.note ?? []))) notes.push(note);
   return notes;
 }

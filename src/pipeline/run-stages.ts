@@ -42,6 +42,7 @@ export async function runStages(
     options.signal.throwIfAborted();
     const state = await stageState(stage, job, run, options.force?.includes(stage.name));
     if (!state.stale) {
+      await run.discardAttempt(stage.name); // a kill may have come between its last two steps
       options.onStage?.(stage.name, 'skipped', state.manifest);
       continue;
     }

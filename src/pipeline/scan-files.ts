@@ -32,7 +32,6 @@ export interface ScannedFile {
   readonly name: string;
   readonly runSet: RunSet;
   readonly counts: ScanCounts;
-  readonly note?: string;
 }
 
 /** What a thread needs to scan one file; plain data. */

@@ -58,7 +58,7 @@ export const train: Stage = {
       heads: String(config.heads),
     });
     await writeFileDurably(`${folder}/history.jsonl`, history.map((record) => `${JSON.stringify(record)}\n`).join(''));
-    const best = history[bestEpoch - 1].validation;
+    const best = history[bestEpoch].validation;
     const notes =
       best.users === 0
         ? ['too few users to validate on: the last epoch was taken']
@@ -68,11 +68,12 @@ export const train: Stage = {
     return {
       rows: { 'history.jsonl': history.length },
       counts: {
-        epochs: history.length,
+        epochs: history.length - 1,
         bestEpoch,
         steps,
         optimizer: 'row-wise AdamW',
         validation: best,
+        spectralBaseline: history[0].validation,
         popularityBaseline: popularity,
       },
       notes,
@@ -84,7 +85,6 @@ export const train: Stage = {
 const checkpointSchema = z.object({
   format: z.literal('mine-personas/checkpoint'),
   file: z.string(),
-  epoch: z.number(),
   step: z.number(),
   lossSum: z.number(),
   history: z.array(z.custom<EpochRecord>()),
@@ -94,7 +94,7 @@ const BEST = 'best:';
 
 /** The weights under a name of their own, then a small file that names them: a kill while writing leaves the older whole. */
 async function writeCheckpoint(scratch: string, { current, best, ...state }: Checkpoint): Promise<void> {
-  const file = `checkpoint-${state.epoch}-${state.step}.safetensors`;
+  const file = `checkpoint-${state.history.length}-${state.step}.safetensors`;
   const tensors = new Map([...current, ...[...best].map(([name, weight]) => [`${BEST}${name}`, weight] as const)]);
   await writeSafetensors(`${scratch}/${file}`, tensors, { format: 'mine-personas/checkpoint', version: '1' });
   await writeFileDurably(
@@ -108,12 +108,12 @@ async function writeCheckpoint(scratch: string, { current, best, ...state }: Che
 async function readCheckpoint(scratch: string): Promise<Checkpoint | undefined> {
   const text = await readFile(`${scratch}/checkpoint.json`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const { file, epoch, step, lossSum, history } = checkpointSchema.parse(JSON.parse(text));
+  const { file, step, lossSum, history } = checkpointSchema.parse(JSON.parse(text));
   const { tensors } = await readSafetensors(`${scratch}/${file}`);
   const current: [string, Weights extends ReadonlyMap<string, infer W> ? W : never][] = [];
   const best: typeof current = [];
   for (const [name, weight] of tensors)
     if (name.startsWith(BEST)) best.push([name.slice(BEST.length), weight]);
     else current.push([name, weight]);
-  return { epoch, step, lossSum, history, current: new Map(current), best: new Map(best) };
+  return { step, lossSum, history, current: new Map(current), best: new Map(best) };
 }

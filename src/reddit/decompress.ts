@@ -183,7 +183,7 @@ async function chooseZstdDecoder(source: Source, options: DecompressOptions): Pr
   if (chosen === 'node') return { decoder: 'node:zlib', chunks: decodeZstdWithNode(source.read(), maxWindowLog) };
   return {
     decoder: 'built-in zstd',
-    note: `${source.name}: read by the built-in decoder, about ten times slower than the program zstd. Install zstd for large files.`,
+    note: 'the built-in zstd decoder was used, about ten times slower than the program zstd: install that for large files',
     chunks: decodeZstd(source.read(), maxWindowLog),
   };
 }

@@ -10,7 +10,7 @@ export const DROP_REASONS = [
   'empty-line', // nothing but white space
   'line-too-long', // longer than the line reader's limit
   'not-json', // cut or damaged
-  'not-a-record', // JSON, but neither a submission nor a comment
+  'not-a-record', // JSON, but neither a submission nor a comment, or at no time
   'no-author', // author missing or null: removed accounts, some advertisements
   'deleted-author', // [deleted] or [removed]
   'bad-author-name', // not a name that Reddit gives out
@@ -58,14 +58,6 @@ export function subredditKey(name: string): string {
   return name.toLowerCase();
 }
 
-/**
- * Which of two spellings of one community to show: the smaller by code unit, so the order of lines and files does not
- * matter. Capitals sort first, so `AskReddit` from a dump wins over `askreddit` from somebody's table.
- */
-export function preferredSpelling(a: string, b: string): string {
-  return a <= b ? a : b;
-}
-
 /** Whether nobody stands behind the name any more. */
 export function isDeleted(author: string): boolean {
   return author === '[deleted]' || author === '[removed]';
@@ -108,9 +100,11 @@ export function readAction(line: Buffer, begin: number, end: number, action: Act
   } else return 'not-a-record';
 
   action.score = scoreOf(record.score);
-  action.createdUtc = secondsOf(record.created_utc);
+  const createdUtc = secondsOf(record.created_utc);
+  action.createdUtc = createdUtc ?? 0;
   action.over18 = record.over_18 === true;
   const subredditProblem = readSubreddit(record.subreddit, action);
+  if (createdUtc === null) return 'not-a-record';
   return readAuthor(record.author, action) ?? subredditProblem;
 }
 
@@ -151,8 +145,11 @@ function scoreOf(score: unknown): number {
   return Math.trunc(Math.min(Math.max(value, -0x80000000), 0x7fffffff)) || 0; // NaN and −0 end as 0
 }
 
-function secondsOf(createdUtc: unknown): number {
+/** 0 where the record leaves the time out or gives one that cannot be; null where what it gives is no time at all. */
+function secondsOf(createdUtc: unknown): number | null {
+  if (createdUtc === undefined || createdUtc === null || createdUtc === '') return 0;
   const value = Math.floor(numberOf(createdUtc));
+  if (Number.isNaN(value)) return null;
   return value > 0 && value < 2 ** 32 ? value : 0;
 }
 

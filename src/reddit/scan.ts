@@ -15,7 +15,7 @@ import { type OnTableRow, quoted } from './table-columns.js';
  * Where interactions go. A user is 64 bits of keyed hash: the name itself never leaves the scan.
  *
  * `subreddit` is spelled as the record has it. The same community may come in another spelling: count it under
- * `subredditKey`, show it as `preferredSpelling` says.
+ * `subredditKey`.
  */
 export interface InteractionSink {
   add(
@@ -57,6 +57,7 @@ export interface ScanCounts {
   /** By `subredditKey`, of every submission whose community is known, also of those dropped for another reason. */
   readonly submissionsBySubreddit: ReadonlyMap<string, { readonly submissions: number; readonly over18: number }>;
   readonly ignoredColumns: readonly string[];
+  readonly note?: string | undefined; // what a person should know about how the input was decompressed, if anything
 }
 
 /** Reads one dump or table to its end and hands every kept action to `sink`, in file order. */
@@ -70,7 +71,8 @@ export async function scanInput(input: InputFile, options: ScanOptions, sink: In
     return tally.close(columnar, numRows, input.bytes, ignored);
   }
   const chunks = await openDecompressed(input, { signal: options.signal });
-  return scanChunks(chunks, path, options, sink, () => chunks.position());
+  const counts = await scanChunks(chunks, path, options, sink, () => chunks.position());
+  return chunks.note === undefined ? counts : { ...counts, note: chunks.note };
 }
 
 /** `scanInput` on decompressed bytes; `path` is for messages. Leaves `chunks` closed, whatever happens. */

@@ -9,6 +9,7 @@ import { bagTensors, blockTensors } from './blocks.js';
 import { tableRows } from './inference.js';
 import { assign, createTable, learningRateAt, Optimizer, type Table } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
+import { spectralTables } from './spectral.js';
 import { type Model, Validation } from './validation.js';
 
 export interface TrainingOptions {
@@ -31,16 +32,15 @@ export type Weights = ReadonlyMap<string, { readonly shape: readonly number[]; r
 
 /** One line of the learning curve. */
 export interface EpochRecord {
-  readonly epoch: number; // from 1
+  readonly epoch: number; // 0: before the first step
   readonly step: number;
-  readonly loss: number; // mean over the steps of the epoch
+  readonly loss: number | null; // mean over the steps of the epoch
   readonly learningRate: number;
   readonly validation: RankingQuality;
 }
 
 /** All that must outlive a kill for training to go on as if nothing had happened. */
 export interface Checkpoint {
-  readonly epoch: number; // epochs finished
   readonly step: number; // steps finished, of all epochs
   readonly lossSum: number; // of the epoch under way
   readonly history: readonly EpochRecord[];
@@ -86,8 +86,14 @@ export async function trainEncoder(
   const seeds = trainableUsers(visible);
   const stepsPerEpoch = Math.max(1, Math.round(seeds.length / options.batchUsers));
 
+  const rank = () =>
+    validation.rank({ encoder: trainer.encoder, inTable: trainer.inTable.values, outTable: trainer.outTable.values });
+  if (trainer.history.length === 0) {
+    trainer.calibrate(seeds.subarray(0, options.batchUsers));
+    trainer.record({ epoch: 0, step: 0, loss: null, learningRate: 0, validation: rank() }, hooks.log);
+  }
   while (!trainer.isFinished()) {
-    const epoch = trainer.history.length + 1;
+    const epoch = trainer.history.length;
     const order = random.fork('order', epoch).shuffle(seeds.slice());
     for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
       const begin = Math.floor((s * order.length) / stepsPerEpoch);
@@ -104,12 +110,7 @@ export async function trainEncoder(
       if (hooks.signal.aborted || hooks.isCheckpointDue()) await hooks.saveCheckpoint(trainer.checkpoint());
       hooks.signal.throwIfAborted();
     }
-    const { encoder, inTable, outTable } = trainer;
-    const quality = validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values });
-    const record = trainer.finishEpoch(stepsPerEpoch, quality);
-    hooks.log.info(
-      `train: epoch ${record.epoch}, loss ${record.loss.toFixed(4)}, validation recall@20 ${record.validation.recallAt20.toFixed(4)}, ndcg@20 ${record.validation.ndcgAt20.toFixed(4)}`,
-    );
+    trainer.finishEpoch(stepsPerEpoch, rank(), hooks.log);
     await hooks.saveCheckpoint(trainer.checkpoint());
   }
   const { best, history, bestEpoch, step } = trainer;
@@ -134,12 +135,12 @@ class Trainer {
     private readonly options: TrainingOptions,
     private readonly random: Random,
   ) {
-    const numSubreddits = graph.userToSubreddit.numCols;
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
     this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.numEdgeFeatures });
     initialize(this.encoder, random.fork('weights'));
-    this.inTable = createTable(normals(numSubreddits * dim, dim ** -0.5, random.fork('input rows')));
-    this.outTable = createTable(normals(numSubreddits * dim, dim ** -0.5, random.fork('output rows')));
+    const tables = spectralTables(graph, dim, random.fork('tables'));
+    this.inTable = createTable(tables.input);
+    this.outTable = createTable(tables.output);
     this.optimizer = new Optimizer(this.encoder.variables(), weightDecay);
     this.sampler = new BatchSampler(graph, {
       fanout: [fanout[0], fanout[1]],
@@ -154,8 +155,27 @@ class Trainer {
 
   isFinished(): boolean {
     const { maxEpochs, patience } = this.options;
-    const epochs = this.history.length;
+    const epochs = this.history.length - 1;
     return epochs >= maxEpochs || epochs - this.bestEpoch >= patience;
+  }
+
+  /**
+   * Scales both tables alike so that the start predicts hidden links as well as it can: the spectral tables rank well, but
+   * say nothing about how sure one may be.
+   */
+  calibrate(seeds: Uint32Array): void {
+    const { dim } = this.options;
+    const batch = this.sampler.sampleTraining(seeds, this.random.fork('calibrate'));
+    const vectors = tf.tidy(() => this.encode(tableRows(this.inTable.values, dim, batch.input.rows), batch));
+    const candidates = tableRows(this.outTable.values, dim, batch.candidates);
+    const lossAt = (factor: number) =>
+      tf.tidy(() => this.lossOf(vectors, tf.mul(candidates, factor) as tf.Tensor2D, batch).dataSync()[0]);
+    const factors = Array.from({ length: 17 }, (_, i) => 2 ** (i / 2 - 6)); // 1/64 … 4
+    const losses = factors.map(lossAt);
+    tf.dispose([vectors, candidates]);
+    const factor = factors[losses.indexOf(Math.min(...losses))];
+    for (const { values } of [this.inTable, this.outTable])
+      for (let at = 0; at < values.length; at++) values[at] *= Math.sqrt(factor);
   }
 
   /** Samples, forward, loss, backward, update. */
@@ -169,7 +189,7 @@ class Trainer {
     const rows = tf.tidy(() => tf.variable(tableRows(this.inTable.values, dim, batch.input.rows)));
     const candidates = tf.tidy(() => tf.variable(tableRows(this.outTable.values, dim, batch.candidates)));
     const { value, grads } = tf.variableGrads(
-      () => this.loss(rows as tf.Tensor2D, candidates as tf.Tensor2D, batch),
+      () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch),
       [rows, candidates, ...variables.map(({ variable }) => variable)],
     );
     this.lossSum += value.dataSync()[0];
@@ -180,47 +200,49 @@ class Trainer {
     tf.dispose([value, grads, rows, candidates]);
   }
 
-  private loss(rows: tf.Tensor2D, candidates: tf.Tensor2D, batch: TrainingBatch): tf.Scalar {
-    const { input, posPtr, posIndex, maskPtr, maskIndex, logQ } = batch;
+  /** Vectors of the users of a batch [B, D]. */
+  private encode(rows: tf.Tensor2D, { input }: TrainingBatch): tf.Tensor2D {
     const { numEdgeFeatures } = this.graph;
-    const { dim } = this.options;
     const hopUsers = this.encoder.userFeatures(rows, bagTensors(input.hopUsers));
-    const ownRows = tf.slice(rows, [0, 0], [input.numStates, dim]);
+    const ownRows = tf.slice(rows, [0, 0], [input.numStates, this.options.dim]);
     const states = this.encoder.encodeSubreddits(ownRows, hopUsers, blockTensors(input.toSubreddits, numEdgeFeatures));
-    const { vectors } = this.encoder.encodeUsers(
-      ownRows,
-      states,
-      blockTensors(input.toUsers, numEdgeFeatures),
-      tf.tensor1d(input.degree),
-    );
+    const block = blockTensors(input.toUsers, numEdgeFeatures);
+    return this.encoder.encodeUsers(ownRows, states, block, tf.tensor1d(input.degree)).vectors;
+  }
+
+  private lossOf(vectors: tf.Tensor2D, candidates: tf.Tensor2D, batch: TrainingBatch): tf.Scalar {
+    const int32 = (values: Int32Array) => tf.tensor1d(values, 'int32');
+    const { posPtr, posIndex, maskPtr, maskIndex, logQ } = batch;
     const targets = {
-      posPtr: tf.tensor1d(posPtr, 'int32'),
-      posIndex: tf.tensor1d(posIndex, 'int32'),
-      maskPtr: tf.tensor1d(maskPtr, 'int32'),
-      maskIndex: tf.tensor1d(maskIndex, 'int32'),
+      posPtr: int32(posPtr),
+      posIndex: int32(posIndex),
+      maskPtr: int32(maskPtr),
+      maskIndex: int32(maskIndex),
       logQ: tf.tensor1d(logQ),
     };
     return infoNce(vectors, candidates, targets, { temperature: this.options.temperature });
   }
 
-  finishEpoch(stepsPerEpoch: number, validation: RankingQuality): EpochRecord {
+  finishEpoch(stepsPerEpoch: number, validation: RankingQuality, log: Log): void {
     const { learningRate, maxEpochs } = this.options;
-    const record = {
-      epoch: this.history.length + 1,
-      step: this.step,
-      loss: this.lossSum / stepsPerEpoch,
-      learningRate: learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch),
-      validation,
-    };
-    this.history.push(record);
+    const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
+    const loss = this.lossSum / stepsPerEpoch;
     this.lossSum = 0;
-    if (this.bestEpoch === record.epoch) this.best = this.weights(false);
-    return record;
+    this.record({ epoch: this.history.length, step: this.step, loss, learningRate: rate, validation }, log);
+  }
+
+  /** Adds a line to the learning curve and keeps the weights if they are the best so far. */
+  record(record: EpochRecord, log: Log): void {
+    const { epoch, loss, validation } = record;
+    this.history.push(record);
+    if (this.bestEpoch === epoch) this.best = this.weights(false);
+    const quality = `validation recall@20 ${validation.recallAt20.toFixed(4)}, ndcg@20 ${validation.ndcgAt20.toFixed(4)}`;
+    log.info(`train: ${loss === null ? 'start' : `epoch ${epoch}, loss ${loss.toFixed(4)}`}, ${quality}`);
   }
 
   checkpoint(): Checkpoint {
     const { history, step, lossSum, best } = this;
-    return { epoch: history.length, step, lossSum, history: [...history], current: this.weights(true), best };
+    return { step, lossSum, history: [...history], current: this.weights(true), best };
   }
 
   restore(checkpoint: Checkpoint): void {
@@ -294,23 +316,27 @@ export function restoreEncoder(config: EncoderConfig, weights: Weights): Model {
   return { encoder, inTable: value('subreddits/input'), outTable: value('subreddits/output') };
 }
 
-/** Epoch with the best validation, from 1; the last where there is nothing to validate on; 0 before the first. */
+/** Epoch with the best validation; the last where there is nothing to validate on. */
 function bestOf(history: readonly EpochRecord[]): number {
   let best = 0;
-  for (const record of history) {
-    const better = best === 0 || record.validation.recallAt20 > history[best - 1].validation.recallAt20;
-    if (better || record.validation.users === 0) best = record.epoch;
-  }
+  for (const { epoch, validation } of history)
+    if (validation.users === 0 || validation.recallAt20 > history[best].validation.recallAt20) best = epoch;
   return best;
 }
 
-/** Glorot-uniform matrices, normal attention vectors, zero biases: from our own seed, so that every engine agrees. */
+/**
+ * Weights with which training starts, from our own seed so that every engine agrees: glorot-uniform matrices, normal
+ * attention vectors, zero biases; but layer 1 adds nothing yet and layer 2 passes states through. A user is then the
+ * mean of its subreddits, which `spectralTables` makes a good start, and attention has to earn its place.
+ */
 function initialize(encoder: Encoder, random: Random): void {
   const { dim, numHeads } = encoder.config;
   for (const { name, variable } of encoder.variables()) {
     const draws = random.fork(name);
     const [rows, cols] = variable.shape;
-    if (variable.rank === 2) {
+    if (name === 'users_to_subreddits/source') assign(variable, new Float32Array(variable.size));
+    else if (name === 'subreddits_to_users/source') assign(variable, identity(dim));
+    else if (variable.rank === 2) {
       const limit = Math.sqrt(6 / (rows + cols));
       assign(
         variable,
@@ -318,6 +344,12 @@ function initialize(encoder: Encoder, random: Random): void {
       );
     } else if (name.endsWith('attn')) assign(variable, normals(variable.size, (dim / numHeads) ** -0.5, draws));
   }
+}
+
+function identity(n: number): Float32Array {
+  const values = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) values[i * n + i] = 1;
+  return values;
 }
 
 function normals(length: number, stddev: number, random: Random): Float32Array {

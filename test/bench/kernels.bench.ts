@@ -3,7 +3,6 @@ import os from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { Random } from '../../src/core/random.js';
 import { embeddingBag } from '../../src/kernels/embedding-bag/op.js';
-import { gatherRows } from '../../src/kernels/gather-rows/op.js';
 import { gatV2Attention } from '../../src/kernels/gatv2-attention/op.js';
 import { infoNce } from '../../src/kernels/info-nce/op.js';
 import { useEngine } from '../../src/kernels/register.js';
@@ -110,11 +109,6 @@ time('infoNce + gradient', 8 * B * M * C, () => void tf.grads(loss)([y, c]));
 time('embeddingBag', 2 * E * C, () => void embeddingBag(x, rowPtr, colIndex));
 time('embeddingBag + gradient', 4 * E * C, () => {
   tf.grad((rows) => embeddingBag(rows as tf.Tensor2D, rowPtr, colIndex))(x, dOut);
-});
-const dRows = normals(E, C);
-time('gatherRows', 0, () => void gatherRows(x, colIndex));
-time('gatherRows + gradient', E * C, () => {
-  tf.grad((rows) => gatherRows(rows as tf.Tensor2D, colIndex))(x, dRows);
 });
 
 const rows = Int32Array.from({ length: U }, (_, i) => i * 8);

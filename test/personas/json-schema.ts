@@ -11,6 +11,7 @@ export function problemsUnder(schema: unknown, value: unknown, path = '$'): stri
       case '$schema':
       case 'title':
       case 'description':
+      case 'default':
         break;
       case 'type':
         if (![rule].flat().some((type) => isOfType(value, type as string))) fail(`is not ${rule}`);
@@ -58,6 +59,9 @@ export function problemsUnder(schema: unknown, value: unknown, path = '$'): stri
         break;
       case 'minimum':
         if ((value as number) < (rule as number)) fail(`is below ${rule}`);
+        break;
+      case 'exclusiveMinimum':
+        if ((value as number) <= (rule as number)) fail(`is not above ${rule}`);
         break;
       case 'maximum':
         if ((value as number) > (rule as number)) fail(`is above ${rule}`);

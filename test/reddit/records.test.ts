@@ -1,6 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { newAction, preferredSpelling, readAction } from '../../src/reddit/records.js';
+import { newAction, readAction } from '../../src/reddit/records.js';
 
 const read = (line: unknown) => {
   const text = typeof line === 'string' ? line : JSON.stringify(line);
@@ -46,14 +45,18 @@ describe('readAction', () => {
     [null, 0],
     [undefined, 0],
     ['', 0],
-    ['yesterday', 0],
     [-5, 0],
     [2 ** 32, 0],
-    [[1], 0],
-    [true, 0],
   ])('reads created_utc %j as %d', (created_utc, expected) => {
-    expect(read({ ...comment, created_utc }).createdUtc).toBe(expected);
+    expect(read({ ...comment, created_utc })).toMatchObject({ drop: null, createdUtc: expected });
   });
+
+  it.each(['yesterday', '2017-10-01', ' ', [1], { a: 1 }, true, false])(
+    'takes created_utc %j for damage',
+    (created_utc) => {
+      expect(read({ ...comment, created_utc })).toMatchObject({ drop: 'not-a-record', createdUtc: 0 });
+    },
+  );
 
   it.each([
     [7, 7],
@@ -181,25 +184,5 @@ describe('readAction', () => {
     const bare = line({ body: '' });
     expect(readAction(bare, 0, bare.length, action)).toBe('no-author');
     expect(action).toEqual({ ...newAction(), kind: 'comment' });
-  });
-});
-
-describe('preferredSpelling', () => {
-  it('does not depend on the order in which spellings are seen', () => {
-    const spellings = fc.array(fc.constantFrom<string>('AskReddit', 'askreddit', 'ASKREDDIT', 'AskREDDIT'), {
-      minLength: 1,
-    });
-    fc.assert(
-      fc.property(spellings, (seen) => {
-        const smallest = [...seen].sort()[0];
-        expect(seen.reduce(preferredSpelling)).toBe(smallest);
-        expect([...seen].reverse().reduce(preferredSpelling)).toBe(smallest);
-      }),
-      { seed: 1 },
-    );
-  });
-
-  it('prefers the official spelling to a lower-case one', () => {
-    expect(preferredSpelling('askreddit', 'AskReddit')).toBe('AskReddit');
   });
 });

@@ -10,7 +10,7 @@ export interface InfoNceInputs {
   readonly posIndex: Int32Array; // [P], in [0, M)
   readonly maskPtr: Int32Array; // [B + 1], like posPtr
   readonly maskIndex: Int32Array; // [K], in [0, M): no negatives of that user; a positive among them stays in
-  readonly logQ: Float32Array; // [M], finite: log of the expected sampling probability
+  readonly logQ: Float32Array; // [M], finite: log of the expected sampling probability of a negative
 }
 
 const BLOCK_USERS = 128; // logits of that many users are held at a time: 128 · M floats
@@ -19,8 +19,11 @@ const BLOCK_USERS = 128; // logits of that many users are held at a time: 128 ·
  * Sampled-softmax contrastive loss (InfoNCE, van den Oord et al., arXiv 1807.03748) with logQ correction (Yi et al.,
  * RecSys 2019) and several positives per user:
  *
- *     logits_bm = y_b · c_m / temperature − logQ_m
+ *     logits_bm = y_b · c_m / temperature − logQ_m, without logQ where m is a positive of b
  *     loss_b    = −mean over p in pos(b) of log softmax(logits_b)[p], the softmax over all m that are not masked
+ *
+ * A user's own positives are among the candidates for certain, whatever their sampling probability, so they stand for
+ * themselves alone. Corrected like the others, a rare positive would outweigh its own competition and teach nothing.
  *
  * @param logSumExp float32 [B], overwritten: the softmax's normaliser of every user with a positive, else 0
  * @returns the mean of loss_b over the users with a positive; 0 if there are none
@@ -103,8 +106,8 @@ function forEachUser(
         logits.fill(0);
         continue;
       }
+      for (let p = posPtr[b]; p < posPtr[b + 1]; p++) positives[p] = logits[posIndex[p]] / temperature;
       for (let m = 0; m < numCandidates; m++) logits[m] = logits[m] / temperature - logQ[m];
-      for (let p = posPtr[b]; p < posPtr[b + 1]; p++) positives[p] = logits[posIndex[p]];
       for (let k = maskPtr[b]; k < maskPtr[b + 1]; k++) logits[maskIndex[k]] = -Infinity;
       for (let p = posPtr[b]; p < posPtr[b + 1]; p++) logits[posIndex[p]] = positives[p];
       visit(b, logits);

@@ -17,7 +17,7 @@ export interface InfoNceTargets {
 /**
  * Sampled-softmax contrastive loss with several positives per user and logQ correction:
  *
- *     logits_bm = y_b · c_m / temperature − logQ_m
+ *     logits_bm = y_b · c_m / temperature − logQ_m, without logQ where m is a positive of b
  *     loss_b    = −mean over p in pos(b) of log softmax(logits_b)[p], the softmax over all m that are not masked
  *
  * @param y float32 [B, D], users; gets a gradient

@@ -1,6 +1,5 @@
 import { InputError } from '../../core/errors.js';
 import { assertIndex } from '../checks.js';
-import { gatherRows as copyRows } from '../gather-rows/numeric.js';
 
 /** Adam (Kingma & Ba, arXiv 1412.6980) with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101). */
 export interface AdamOptions {
@@ -58,7 +57,10 @@ export function rowAdam({ table, m, v, dim, rows, grad, step, ...options }: RowA
 export function gatherRows(table: Float32Array, dim: number, rows: Int32Array, out: Float32Array): void {
   assertLength('gatherRows', 'out', out, rows.length * dim);
   assertIndex('gatherRows', 'rows', rows, table.length / dim);
-  copyRows(table, rows, dim, out);
+  for (let i = 0; i < rows.length; i++) {
+    const at = rows[i] * dim;
+    for (let d = 0; d < dim; d++) out[i * dim + d] = table[at + d];
+  }
 }
 
 interface StepSizes extends AdamOptions {

@@ -1,0 +1,282 @@
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { STAGE_NAMES } from '../../src/pipeline/stage.js';
+import {
+  artefacts,
+  buildProgram,
+  filesBelow,
+  finishedStages,
+  mine,
+  mineWell,
+  newFolder,
+  SMALL,
+  smallDump,
+} from './program.js';
+
+vi.setConfig({ maxConcurrency: 3 });
+
+const dump = newFolder();
+const whole = join(newFolder(), 'run'); // never touched again
+
+beforeAll(async () => {
+  buildProgram();
+  await smallDump(dump);
+  await mineWell(['run', dump, '--out', whole, ...SMALL]);
+}, 120_000);
+
+/** A copy of the finished run that a test may change. */
+function copyOfRun(): string {
+  const out = join(newFolder(), 'run');
+  cpSync(whole, out, { recursive: true, preserveTimestamps: true });
+  return out;
+}
+
+/** What a command that ran stages says it did: `ran` in order. */
+function stagesRun(stderr: string): string[] {
+  return STAGE_NAMES.filter((stage) => new RegExp(`^${stage}: [0-9.]+ s, `, 'm').test(stderr));
+}
+
+describe.concurrent('run, again', () => {
+  it('does nothing where nothing changed', async () => {
+    const out = copyOfRun();
+    const times = () =>
+      Object.fromEntries(
+        STAGE_NAMES.flatMap((stage) => filesBelow(join(out, stage))).map((path) => [path, statSync(path).mtimeMs]),
+      );
+    const before = times();
+    const { stderr } = await mineWell(['run', dump, '--out', out, ...SMALL]);
+    expect(stagesRun(stderr)).toEqual([]);
+    for (const stage of STAGE_NAMES) expect(stderr).toContain(`${stage}: unchanged\n`);
+    expect(times()).toEqual(before);
+  });
+
+  it('runs the stages that a changed setting concerns, and no other', async () => {
+    const out = copyOfRun();
+    const { stderr } = await mineWell(['run', dump, '--out', out, ...SMALL, '--clusters', '3']);
+    expect(stagesRun(stderr)).toEqual(['cluster', 'verbalize', 'export']);
+    expect(readFileSync(join(out, 'export/personas.jsonl'), 'utf8').trimEnd().split('\n').length).toBe(3);
+    const back = await mineWell(['run', dump, '--out', out, ...SMALL]);
+    expect(stagesRun(back.stderr)).toEqual(['cluster', 'verbalize', 'export']);
+    expect(artefacts(out)).toEqual(artefacts(whole));
+  });
+
+  it('reads a changed file again, and goes no further where that gives the same', async () => {
+    const out = copyOfRun();
+    const links = newFolder();
+    for (const name of readdirSync(dump)) cpSync(join(dump, name), join(links, name), { preserveTimestamps: true });
+    const [file] = readdirSync(links).filter((name) => name.startsWith('RC_'));
+    utimesSync(join(links, file), 1_700_000_000, 1_700_000_000);
+    const { stderr } = await mineWell(['run', links, '--out', out, ...SMALL]);
+    expect(stagesRun(stderr)).toEqual(['ingest']);
+    expect(artefacts(out)['export/manifest.json']).toBe(artefacts(whole)['export/manifest.json']);
+  });
+
+  it('runs what it is forced to, from a stage on or up to a stage', async () => {
+    const out = copyOfRun();
+    const forced = await mineWell(['run', '--force', 'embed', '--force', 'export', dump, '--out', out, ...SMALL]);
+    expect(stagesRun(forced.stderr)).toEqual(['embed', 'export']);
+    const from = await mineWell(['run', dump, '--out', out, ...SMALL, '--from', 'cluster', '--until', 'verbalize']);
+    expect(stagesRun(from.stderr)).toEqual(['cluster', 'verbalize']);
+    expect(artefacts(out)).toEqual(artefacts(whole));
+  });
+
+  it('makes a file that is missing or was changed again', async () => {
+    const out = copyOfRun();
+    writeFileSync(join(out, 'cluster/clusters.arrow'), 'short');
+    const { stderr } = await mineWell(['run', dump, '--out', out, ...SMALL]);
+    expect(stagesRun(stderr)).toEqual(['cluster']);
+    expect(artefacts(out)).toEqual(artefacts(whole));
+  });
+});
+
+describe.concurrent('the commands of the stages', () => {
+  it('one after another give what `run` gives, with the settings that the run began with', {
+    timeout: 60_000,
+  }, async () => {
+    const out = join(newFolder(), 'run');
+    await mineWell(['ingest', dump, '--out', out, ...SMALL]);
+    expect(finishedStages(out)).toEqual(['ingest']);
+    for (const command of ['graph', 'train', 'embed', 'cluster', 'verbalize', 'export'])
+      await mineWell([command, '--out', out]);
+    expect(artefacts(out)).toEqual(artefacts(whole));
+  });
+
+  it('refuse to begin before the stage they build on', async () => {
+    const out = join(newFolder(), 'run');
+    await mineWell(['ingest', dump, '--out', out, ...SMALL]);
+    const { status, stderr } = await mine(['embed', '--out', out]);
+    expect(status).toBe(3);
+    expect(stderr).toContain('embed: build-graph has not finished. Run it first, or use: mine-personas run');
+  });
+
+  it('take a setting that is given to them, and --force', async () => {
+    const out = copyOfRun();
+    const changed = await mineWell(['cluster', '--out', out, '--clusters', '2', '--json']);
+    const printed = JSON.parse(changed.stdout) as { stages: { cluster: { counts: { clusters: number } } } };
+    expect(printed.stages.cluster.counts.clusters).toBe(2);
+    expect(stagesRun((await mineWell(['verbalize', '--out', out])).stderr)).toEqual(['verbalize']);
+    expect(stagesRun((await mineWell(['verbalize', '--out', out])).stderr)).toEqual([]);
+    expect(stagesRun((await mineWell(['verbalize', '--out', out, '--force'])).stderr)).toEqual(['verbalize']);
+  });
+});
+
+describe.concurrent('status and plan', () => {
+  it('say that nothing is to do after a whole run', async () => {
+    const { stdout, stderr } = await mineWell(['status', '--out', whole]);
+    expect(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/\s+/).slice(0, 2)),
+    ).toEqual(STAGE_NAMES.map((stage) => [stage, 'done']));
+    expect(stderr).toBe('');
+    const { stdout: planned } = await mineWell(['plan', dump, '--out', whole, ...SMALL, '--json']);
+    const plan = JSON.parse(planned) as { inputFiles: number; inputBytes: number; stages: { todo: boolean }[] };
+    expect(plan.inputFiles).toBe(4);
+    expect(plan.inputBytes).toBe(dumpFiles().reduce((sum, path) => sum + statSync(path).size, 0));
+    expect(plan.stages.map(({ todo }) => todo)).toEqual(STAGE_NAMES.map(() => false));
+  });
+
+  it('say why a stage must run again, and what hangs on it', async () => {
+    const out = copyOfRun();
+    writeFileSync(join(out, 'train/history.jsonl'), '');
+    const { stdout } = await mineWell(['status', '--out', out, '--json']);
+    const { stages } = JSON.parse(stdout) as { stages: { stage: string; done: boolean; stale: string | null }[] };
+    expect(Object.fromEntries(stages.map(({ stage, stale }) => [stage, stale]))).toEqual({
+      ingest: null,
+      'build-graph': null,
+      train: 'history.jsonl is missing or was changed',
+      embed: 'depends on train',
+      cluster: 'depends on embed',
+      verbalize: 'depends on embed',
+      export: 'depends on train',
+    });
+    const { stdout: planned } = await mineWell(['plan', dump, '--out', whole, ...SMALL, '--dim', '32']);
+    expect(planned).toMatch(/^train +to do: its settings changed/m);
+    expect(planned).toMatch(/^llm +template: no calls, no cost$/m);
+  });
+
+  it('plan makes nothing', async () => {
+    const out = join(newFolder(), 'not/yet');
+    const { stdout } = await mineWell(['plan', dump, '--out', out, ...SMALL, '--json']);
+    const { freeDiskBytes } = JSON.parse(stdout) as { freeDiskBytes: number };
+    expect(freeDiskBytes).toBeGreaterThan(0);
+    expect(existsSync(join(out, '..'))).toBe(false);
+  });
+});
+
+function dumpFiles(): string[] {
+  return readdirSync(dump)
+    .filter((name) => /^R[CS]_/.test(name))
+    .map((name) => join(dump, name));
+}
+
+describe.concurrent('config and doctor', () => {
+  it('config shows every setting with where it comes from', async () => {
+    const file = join(newFolder(), 'config.json');
+    writeFileSync(file, JSON.stringify({ dim: 32, heads: 2, seed: 5 }));
+    const env = { MINE_PERSONAS_SEED: '6', MINE_PERSONAS_HEADS: '8' };
+    const { stdout } = await mineWell(['config', '--config', file, '--heads', '4'], { env });
+    const settings = JSON.parse(stdout) as Record<string, unknown>;
+    expect(settings).toMatchObject({
+      dim: { value: 32, origin: 'config file' },
+      seed: { value: 6, origin: 'environment' },
+      heads: { value: 4, origin: 'flag' },
+      minUsers: { value: 1000, origin: 'default' },
+    });
+  });
+
+  it('config --schema describes a configuration file', async () => {
+    const { stdout } = await mineWell(['config', '--schema']);
+    const schema = JSON.parse(stdout) as {
+      type: string;
+      additionalProperties: boolean;
+      properties: Record<string, { description: string }>;
+    };
+    expect(schema).toMatchObject({ type: 'object', additionalProperties: false });
+    expect(schema.properties['minUsers'].description).toContain('people a persona must stand for');
+  });
+
+  it('doctor looks at the machine, for people and for programs', async () => {
+    const { stdout } = await mineWell(['doctor'], { cwd: newFolder() });
+    expect(stdout).toMatch(/^ok {6}node +Node /m);
+    const { stdout: json } = await mineWell(['doctor', '--json', '--out', newFolder()]);
+    const { findings } = JSON.parse(json) as { findings: { what: string; state: string; found: string }[] };
+    expect(findings.map(({ what }) => what)).toEqual([
+      'node',
+      'processor',
+      'memory',
+      'disk',
+      'zstd',
+      'bzip2',
+      'xz',
+      'gpu',
+      'tensorflow',
+      'engine',
+      'llm',
+    ]);
+    for (const { state } of findings) expect(['good', 'missing', 'bad']).toContain(state);
+    expect(findings.find(({ what }) => what === 'disk')).toMatchObject({ state: 'good' });
+  });
+
+  it('help and version come without the engine being loaded', async () => {
+    const { stdout } = await mineWell(['--help']);
+    expect(stdout).toMatch(/^Examples:\n {2}mine-personas run /);
+    expect((await mineWell(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect((await mineWell(['run', '--help'])).stdout).toContain('--min-users <number>');
+  });
+});
+
+describe.concurrent('graph export', () => {
+  it.each(['projection', 'bipartite'])('writes the %s as GEXF and GraphML', async (kind) => {
+    const folder = newFolder();
+    const gexf = await mineWell([
+      'graph',
+      'export',
+      '--out',
+      whole,
+      '--to',
+      join(folder, 'g.gexf'),
+      '--kind',
+      kind,
+      '--top',
+      '10',
+    ]);
+    const [, nodes, edges] = /(\d+) nodes, (\d+) edges/.exec(gexf.stderr) ?? [];
+    const text = readFileSync(join(folder, 'g.gexf'), 'utf8');
+    expect(text.match(/<node /g)?.length).toBe(Number(nodes));
+    expect(text.match(/<edge /g)?.length).toBe(Number(edges));
+    await mineWell([
+      'graph',
+      'export',
+      '--out',
+      whole,
+      '--to',
+      join(folder, 'g.graphml'),
+      '--kind',
+      kind,
+      '--top',
+      '10',
+    ]);
+    const graphml = readFileSync(join(folder, 'g.graphml'), 'utf8');
+    expect(graphml.match(/<node /g)?.length).toBe(Number(nodes));
+    expect(graphml.match(/<edge /g)?.length).toBe(Number(edges));
+    if (kind === 'projection') expect(Number(nodes)).toBe(10);
+  });
+
+  it('refuses what it cannot write', async () => {
+    const cases: [string[], number, string][] = [
+      [['--to', 'graph.txt'], 2, 'should end in .gexf or .graphml'],
+      [['--to', 'g.gexf', '--kind', 'tripartite'], 2, '--kind is projection or bipartite'],
+      [['--to', 'g.gexf', '--top', 'many'], 2, 'Expected whole numbers'],
+      [['--to', 'g.gexf', '--subreddits', 'NoSuchPlace'], 3, 'nosuchplace'],
+      [['--to', 'nowhere/g.gexf'], 3, 'nowhere/g.gexf'],
+    ];
+    for (const [args, status, words] of cases) {
+      const outcome = await mine(['graph', 'export', '--out', whole, ...args], { cwd: newFolder() });
+      expect(outcome).toMatchObject({ status, stdout: '' });
+      expect(outcome.stderr).toContain(words);
+    }
+  });
+});
