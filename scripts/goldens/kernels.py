@@ -91,7 +91,7 @@ def embedding_bag():
 
 
 def info_nce():
-    """torch's cross entropy per (user, positive) pair on logits with masked entries at -inf, averaged per user."""
+    """torch's cross entropy per (user, positive) pair on logits with masked entries at -inf, summed per user over the root of their number."""
     dim, temperature, num_candidates = 5, 0.5, 7
     pos_ptr, pos_index = [0, 2, 2, 3, 6], [1, 4, 0, 6, 2, 3]  # user 1 has no positive
     mask_ptr, mask_index = [0, 3, 4, 6, 6], [1, 2, 5, 0, 3, 4]  # candidate 1 is masked and positive to user 0: stays
@@ -107,7 +107,9 @@ def info_nce():
         masked = [m for m in mask_index[mask_ptr[b]:mask_ptr[b + 1]] if m not in positives]
         correction = log_q.index_fill(0, torch.tensor(positives), 0.0)
         logits = (c @ y[b] / temperature - correction).index_fill(0, torch.tensor(masked, dtype=torch.long), -torch.inf)
-        losses.append(torch.nn.functional.cross_entropy(logits.expand(len(positives), -1), torch.tensor(positives)))
+        total = torch.nn.functional.cross_entropy(
+            logits.expand(len(positives), -1), torch.tensor(positives), reduction="sum")
+        losses.append(total / len(positives) ** 0.5)
     loss = torch.stack(losses).mean()
     loss.backward()
     write("info-nce", {

@@ -48,9 +48,13 @@ export const configSchema = z.strictObject({
   heads: z.int().min(1).max(64).default(4).describe('attention heads'),
   fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),
   batchUsers: z.int().min(8).max(65536).default(512).describe('users a training step sees'),
-  maxEpochs: z.int().min(1).default(30).describe('passes over the users at the most'),
+  maxEpochs: z.int().min(1).default(12).describe('passes over the users at the most'),
   patience: z.int().min(1).default(3).describe('epochs without a better validation before training stops'),
-  learningRate: z.number().positive().default(0.003).describe('peak of the schedule'),
+  learningRate: z
+    .number()
+    .positive()
+    .default(0.02)
+    .describe('peak of the schedule, of the tables; the encoder takes a tenth'),
   weightDecay: z.number().min(0).default(0.1).describe('decoupled decay (AdamW)'),
   temperature: z.number().positive().default(1).describe('softness of the contrastive loss; lower is harder'),
   candidates: z.int().min(16).default(1024).describe('subreddits drawn per step as extra negatives of the loss'),

@@ -3,8 +3,7 @@ import { loadGraph } from '../artifacts/load-graph.js';
 import { readSafetensors } from '../artifacts/safetensors.js';
 import { ATTENTION, SUBREDDIT_EMBEDDINGS, USER_EMBEDDINGS } from '../artifacts/tables.js';
 import type { Csr } from '../graph/csr.js';
-import { type EncodedUsers, encodeAllSubreddits, encodeUsers } from '../training/inference.js';
-import { restoreEncoder } from '../training/trainer.js';
+import type { EncodedUsers } from '../training/inference.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage } from './stage.js';
@@ -24,6 +23,8 @@ export const embed: Stage = {
     const { tensors } = await readSafetensors(`${input('train').folder}/weights.safetensors`);
     const trainedWith = input('train').manifest.config as { dim: number; heads: number };
     const engine = await startEngine(config.device);
+    const { encodeAllSubreddits, encodeUsers } = await import('../training/inference.js'); // late, like the engine
+    const { restoreEncoder } = await import('../training/trainer.js');
     const { dim, heads: numHeads } = trainedWith;
     const { encoder, inTable, outTable } = restoreEncoder(
       { dim, numHeads, numEdgeFeatures: graph.numEdgeFeatures },

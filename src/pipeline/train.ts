@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { loadGraph } from '../artifacts/load-graph.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { readSafetensors, writeSafetensors } from '../artifacts/safetensors.js';
-import { type Checkpoint, type EpochRecord, trainEncoder, type Weights } from '../training/trainer.js';
+import type { Checkpoint, EpochRecord, Weights } from '../training/trainer.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage } from './stage.js';
@@ -35,6 +35,7 @@ export const train: Stage = {
     const { folder: graphFolder, manifest } = input('build-graph');
     const graph = await loadGraph(graphFolder, manifest);
     const engine = await startEngine(config.device);
+    const { trainEncoder } = await import('../training/trainer.js'); // late, like the engine it brings
 
     const resumeFrom = await readCheckpoint(scratch);
     if (resumeFrom) log.info(`train: goes on from step ${resumeFrom.step}`);

@@ -5,7 +5,6 @@ import { ASSIGNMENTS, ATTENTION, CLUSTERS, EDGES, GRAPH_SUBREDDITS } from '../ar
 import { InputError, PrivacyError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import type { LanguageModel } from '../llm/language-model.js';
-import { openAiCompatible } from '../llm/openai-compatible.js';
 import { buildEvidencePacks, type ClusterProfile, EVIDENCE_DEFAULTS } from '../personas/evidence.js';
 import { personaJsonSchema } from '../personas/persona.js';
 import { verbalize as verbalizePacks } from '../personas/verbalize.js';
@@ -26,7 +25,7 @@ export const verbalize: Stage = {
   }),
   async run(context) {
     const { folder, config, random, log, signal } = context;
-    const model = createModel(context, random.fork('retries'));
+    const model = await createModel(context, random.fork('retries'));
     const { profiles, corpus } = await profileClusters(context);
     const speakable = profiles.filter(({ users }) => users >= config.minUsers);
     if (speakable.length === 0)
@@ -98,7 +97,7 @@ export const verbalize: Stage = {
 };
 
 /** The model that was asked for; none for the template. */
-function createModel({ config, secrets }: Job, random: Random): LanguageModel | undefined {
+async function createModel({ config, secrets }: Job, random: Random): Promise<LanguageModel | undefined> {
   if (config.llm === 'template') return undefined;
   const { llmBaseUrl: baseURL, llmModel: model } = config;
   if (!baseURL || !model)
@@ -107,6 +106,7 @@ function createModel({ config, secrets }: Job, random: Random): LanguageModel | 
       '--llm openai-compatible needs --llm-base-url and --llm-model (or MINE_PERSONAS_LLM_BASE_URL and MINE_PERSONAS_LLM_MODEL).',
       { baseURL, model },
     );
+  const { openAiCompatible } = await import('../llm/openai-compatible.js'); // late: most runs need no client
   return openAiCompatible({
     baseURL,
     model,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
@@ -9,7 +10,7 @@ import { bagTensors, blockTensors } from './blocks.js';
 import { tableRows } from './inference.js';
 import { assign, createTable, learningRateAt, Optimizer, type Table } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
-import { spectralTables } from './spectral.js';
+import { initializeWeights } from './start.js';
 import { type Model, Validation } from './validation.js';
 
 export interface TrainingOptions {
@@ -80,43 +81,64 @@ export async function trainEncoder(
   hooks: TrainingHooks,
 ): Promise<TrainedModel> {
   const validation = new Validation(graph, options.validationUsers, random.fork('validation'));
-  const { visible } = validation;
-  const trainer = new Trainer(visible, options, random);
-  if (hooks.resumeFrom) trainer.restore(hooks.resumeFrom);
-  const seeds = trainableUsers(visible);
-  const stepsPerEpoch = Math.max(1, Math.round(seeds.length / options.batchUsers));
-
-  const rank = () =>
-    validation.rank({ encoder: trainer.encoder, inTable: trainer.inTable.values, outTable: trainer.outTable.values });
-  if (trainer.history.length === 0) {
-    trainer.calibrate(seeds.subarray(0, options.batchUsers));
-    trainer.record({ epoch: 0, step: 0, loss: null, learningRate: 0, validation: rank() }, hooks.log);
+  const seeds = trainableUsers(validation.visible);
+  if (seeds.length === 0)
+    throw new InputError(
+      'ERR_DATA_TOO_SMALL',
+      'No user has two links: there is nothing to hide and nothing to learn from.',
+      {
+        users: graph.userToSubreddit.numRows,
+      },
+    );
+  const trainer = new Trainer(validation.visible, options, random);
+  try {
+    if (hooks.resumeFrom) trainer.restore(hooks.resumeFrom);
+    else
+      trainer.record(
+        { epoch: 0, step: 0, loss: null, learningRate: 0, validation: trainer.rank(validation) },
+        hooks.log,
+      );
+    while (!trainer.isFinished()) await trainEpoch(trainer, seeds, validation, options, random, hooks);
+    const { best, history, bestEpoch, step } = trainer;
+    return { weights: best, history, bestEpoch, steps: step, popularity: validation.popularity() };
+  } finally {
+    trainer.dispose();
   }
-  while (!trainer.isFinished()) {
-    const epoch = trainer.history.length;
-    const order = random.fork('order', epoch).shuffle(seeds.slice());
-    for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
-      const begin = Math.floor((s * order.length) / stepsPerEpoch);
-      const end = Math.floor(((s + 1) * order.length) / stepsPerEpoch);
-      trainer.trainStep(order.subarray(begin, end), stepsPerEpoch);
-      hooks.log.progress({
-        task: `train: epoch ${epoch} of at most ${options.maxEpochs}`,
-        done: end,
-        total: order.length,
-        unit: 'users',
-        detail: trainer.describe(),
-      });
-      await new Promise(setImmediate); // lets signals through
-      if (hooks.signal.aborted || hooks.isCheckpointDue()) await hooks.saveCheckpoint(trainer.checkpoint());
-      hooks.signal.throwIfAborted();
-    }
-    trainer.finishEpoch(stepsPerEpoch, rank(), hooks.log);
-    await hooks.saveCheckpoint(trainer.checkpoint());
-  }
-  const { best, history, bestEpoch, step } = trainer;
-  trainer.dispose();
-  return { weights: best, history, bestEpoch, steps: step, popularity: validation.popularity() };
 }
+
+/** One pass over the users in an order of its own, or the rest of one that was interrupted. */
+async function trainEpoch(
+  trainer: Trainer,
+  seeds: Uint32Array,
+  validation: Validation,
+  { batchUsers, maxEpochs }: TrainingOptions,
+  random: Random,
+  hooks: TrainingHooks,
+): Promise<void> {
+  const stepsPerEpoch = Math.max(1, Math.round(seeds.length / batchUsers));
+  const epoch = trainer.history.length;
+  const order = random.fork('order', epoch).shuffle(seeds.slice());
+  for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
+    const begin = Math.floor((s * order.length) / stepsPerEpoch);
+    const end = Math.floor(((s + 1) * order.length) / stepsPerEpoch);
+    trainer.trainStep(order.subarray(begin, end), stepsPerEpoch);
+    hooks.log.progress({
+      task: `train: epoch ${epoch} of at most ${maxEpochs}`,
+      done: end,
+      total: order.length,
+      unit: 'users',
+      detail: trainer.describe(),
+    });
+    await new Promise(setImmediate); // lets signals through
+    if (hooks.signal.aborted || hooks.isCheckpointDue()) await hooks.saveCheckpoint(trainer.checkpoint());
+    hooks.signal.throwIfAborted();
+  }
+  trainer.finishEpoch(stepsPerEpoch, trainer.rank(validation), hooks.log);
+  await hooks.saveCheckpoint(trainer.checkpoint());
+}
+
+/** Rows of tables meet a gradient now and then and need large steps; the encoder meets one at every step. */
+const ENCODER_RATE = 0.1;
 
 /** The state of training, and one step of it. */
 class Trainer {
@@ -137,8 +159,7 @@ class Trainer {
   ) {
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
     this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.numEdgeFeatures });
-    initialize(this.encoder, random.fork('weights'));
-    const tables = spectralTables(graph, dim, random.fork('tables'));
+    const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
     this.inTable = createTable(tables.input);
     this.outTable = createTable(tables.output);
     this.optimizer = new Optimizer(this.encoder.variables(), weightDecay);
@@ -159,25 +180,6 @@ class Trainer {
     return epochs >= maxEpochs || epochs - this.bestEpoch >= patience;
   }
 
-  /**
-   * Scales both tables alike so that the start predicts hidden links as well as it can: the spectral tables rank well, but
-   * say nothing about how sure one may be.
-   */
-  calibrate(seeds: Uint32Array): void {
-    const { dim } = this.options;
-    const batch = this.sampler.sampleTraining(seeds, this.random.fork('calibrate'));
-    const vectors = tf.tidy(() => this.encode(tableRows(this.inTable.values, dim, batch.input.rows), batch));
-    const candidates = tableRows(this.outTable.values, dim, batch.candidates);
-    const lossAt = (factor: number) =>
-      tf.tidy(() => this.lossOf(vectors, tf.mul(candidates, factor) as tf.Tensor2D, batch).dataSync()[0]);
-    const factors = Array.from({ length: 17 }, (_, i) => 2 ** (i / 2 - 6)); // 1/64 … 4
-    const losses = factors.map(lossAt);
-    tf.dispose([vectors, candidates]);
-    const factor = factors[losses.indexOf(Math.min(...losses))];
-    for (const { values } of [this.inTable, this.outTable])
-      for (let at = 0; at < values.length; at++) values[at] *= Math.sqrt(factor);
-  }
-
   /** Samples, forward, loss, backward, update. */
   trainStep(seeds: Uint32Array, stepsPerEpoch: number): void {
     const { dim, maxEpochs, learningRate } = this.options;
@@ -192,9 +194,17 @@ class Trainer {
       () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch),
       [rows, candidates, ...variables.map(({ variable }) => variable)],
     );
-    this.lossSum += value.dataSync()[0];
+    const loss = value.dataSync()[0];
+    if (!Number.isFinite(loss))
+      throw new InputError(
+        'ERR_DIVERGED',
+        `Training diverged: the loss of step ${this.step} is ${loss}. Take a smaller --learning-rate (now ${learningRate}) or a larger --temperature.`,
+        { step: this.step, loss, learningRate },
+      );
+    this.lossSum += loss;
 
-    for (const named of variables) this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate);
+    for (const named of variables)
+      this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
     this.optimizer.updateRows(this.inTable, dim, batch.input.rows, grads[rows.name], this.step, rate);
     this.optimizer.updateRows(this.outTable, dim, batch.candidates, grads[candidates.name], this.step, rate);
     tf.dispose([value, grads, rows, candidates]);
@@ -221,6 +231,11 @@ class Trainer {
       logQ: tf.tensor1d(logQ),
     };
     return infoNce(vectors, candidates, targets, { temperature: this.options.temperature });
+  }
+
+  rank(validation: Validation): RankingQuality {
+    const { encoder, inTable, outTable } = this;
+    return validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values });
   }
 
   finishEpoch(stepsPerEpoch: number, validation: RankingQuality, log: Log): void {
@@ -322,38 +337,6 @@ function bestOf(history: readonly EpochRecord[]): number {
   for (const { epoch, validation } of history)
     if (validation.users === 0 || validation.recallAt20 > history[best].validation.recallAt20) best = epoch;
   return best;
-}
-
-/**
- * Weights with which training starts, from our own seed so that every engine agrees: glorot-uniform matrices, normal
- * attention vectors, zero biases; but layer 1 adds nothing yet and layer 2 passes states through. A user is then the
- * mean of its subreddits, which `spectralTables` makes a good start, and attention has to earn its place.
- */
-function initialize(encoder: Encoder, random: Random): void {
-  const { dim, numHeads } = encoder.config;
-  for (const { name, variable } of encoder.variables()) {
-    const draws = random.fork(name);
-    const [rows, cols] = variable.shape;
-    if (name === 'users_to_subreddits/source') assign(variable, new Float32Array(variable.size));
-    else if (name === 'subreddits_to_users/source') assign(variable, identity(dim));
-    else if (variable.rank === 2) {
-      const limit = Math.sqrt(6 / (rows + cols));
-      assign(
-        variable,
-        Float32Array.from({ length: variable.size }, () => limit * (2 * draws.float() - 1)),
-      );
-    } else if (name.endsWith('attn')) assign(variable, normals(variable.size, (dim / numHeads) ** -0.5, draws));
-  }
-}
-
-function identity(n: number): Float32Array {
-  const values = new Float32Array(n * n);
-  for (let i = 0; i < n; i++) values[i * n + i] = 1;
-  return values;
-}
-
-function normals(length: number, stddev: number, random: Random): Float32Array {
-  return Float32Array.from({ length }, () => stddev * random.normal());
 }
 
 /** Users with a link to hide and one to see. */

@@ -79,7 +79,7 @@ function oracle(g: Case): number {
     const kept = logits.filter((_, m) => !masked.includes(m));
     const max = Math.max(...kept);
     const logSumExp = max + Math.log(kept.reduce((sum, logit) => sum + Math.exp(logit - max), 0));
-    losses.push(positives.reduce((sum, p) => sum + logSumExp - logits[p], 0) / positives.length);
+    losses.push(positives.reduce((sum, p) => sum + logSumExp - logits[p], 0) / Math.sqrt(positives.length));
   }
   return losses.reduce((sum, loss) => sum + loss, 0) / Math.max(1, losses.length);
 }

@@ -20,10 +20,11 @@ const BLOCK_USERS = 128; // logits of that many users are held at a time: 128 ·
  * RecSys 2019) and several positives per user:
  *
  *     logits_bm = y_b · c_m / temperature − logQ_m, without logQ where m is a positive of b
- *     loss_b    = −mean over p in pos(b) of log softmax(logits_b)[p], the softmax over all m that are not masked
+ *     loss_b    = −Σ over p in pos(b) of log softmax(logits_b)[p] / √|pos(b)|, the softmax over all m not masked
  *
  * A user's own positives are among the candidates for certain, whatever their sampling probability, so they stand for
  * themselves alone. Corrected like the others, a rare positive would outweigh its own competition and teach nothing.
+ * The root weighs users between "each the same" and "each link the same"; on link prediction it beat both.
  *
  * @param logSumExp float32 [B], overwritten: the softmax's normaliser of every user with a positive, else 0
  * @returns the mean of loss_b over the users with a positive; 0 if there are none
@@ -39,7 +40,7 @@ export function infoNce(inputs: InfoNceInputs, logSumExp: Float32Array): number 
     let positives = 0;
     for (let p = begin; p < end; p++) positives += logits[inputs.posIndex[p]];
     logSumExp[b] = lse;
-    total += lse - positives / (end - begin);
+    total += ((end - begin) * lse - positives) / Math.sqrt(end - begin);
   });
   return total / Math.max(1, countAnchors(posPtr));
 }
@@ -64,9 +65,9 @@ export function infoNceGrad(
   forEachUser(
     inputs,
     (b, logits) => {
-      const share = scale / (posPtr[b + 1] - posPtr[b]);
-      for (let m = 0; m < numCandidates; m++) logits[m] = scale * Math.exp(logits[m] - logSumExp[b]);
-      for (let p = posPtr[b]; p < posPtr[b + 1]; p++) logits[posIndex[p]] -= share;
+      const root = Math.sqrt(posPtr[b + 1] - posPtr[b]);
+      for (let m = 0; m < numCandidates; m++) logits[m] = scale * root * Math.exp(logits[m] - logSumExp[b]);
+      for (let p = posPtr[b]; p < posPtr[b + 1]; p++) logits[posIndex[p]] -= scale / root;
     },
     (begin, end, dLogits) => {
       const users = end - begin;

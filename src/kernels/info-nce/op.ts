@@ -8,7 +8,7 @@ export const INFO_NCE_GRAD = 'InfoNceGrad';
 /** Which candidates are what to which user: B users, M candidates, P positives, K masked pairs. All of it is data. */
 export interface InfoNceTargets {
   readonly posPtr: tf.Tensor1D; // int32 [B + 1]; user b holds positives posPtr[b] to posPtr[b + 1], end excluded
-  readonly posIndex: tf.Tensor1D; // int32 [P], in [0, M); a repeated positive counts twice in the mean
+  readonly posIndex: tf.Tensor1D; // int32 [P], in [0, M); a repeated positive counts twice
   readonly maskPtr: tf.Tensor1D; // int32 [B + 1], like posPtr
   readonly maskIndex: tf.Tensor1D; // int32 [K], in [0, M): known links, no negatives; a positive among them stays in
   readonly logQ: tf.Tensor1D; // float32 [M], finite: log of a candidate's expected sampling probability
@@ -18,7 +18,7 @@ export interface InfoNceTargets {
  * Sampled-softmax contrastive loss with several positives per user and logQ correction:
  *
  *     logits_bm = y_b · c_m / temperature − logQ_m, without logQ where m is a positive of b
- *     loss_b    = −mean over p in pos(b) of log softmax(logits_b)[p], the softmax over all m that are not masked
+ *     loss_b    = −Σ over p in pos(b) of log softmax(logits_b)[p] / √|pos(b)|, the softmax over all m not masked
  *
  * @param y float32 [B, D], users; gets a gradient
  * @param c float32 [M, D], candidates; gets a gradient
