@@ -188,7 +188,7 @@ function notesOf(scanned: readonly ScannedFile[], numOver18: number): string[] {
   const notes: string[] = [];
   const ignored = new Set(scanned.flatMap(({ counts }) => counts.ignoredColumns));
   if (ignored.size > 0) notes.push(`columns not used: ${[...ignored].sort().join(', ')}`);
-  if (numOver18 > 0) notes.push(`${numOver18} subreddits are over-18 by their own submissions and were left out`);
+  if (numOver18 > 0) notes.push(`over-18 subreddits left out because their own submissions say so: ${numOver18}`);
   for (const note of new Set(scanned.flatMap(({ counts }) => counts.note ?? []))) notes.push(note);
   return notes;
 }

@@ -55,7 +55,7 @@ export const verbalize: Stage = {
         },
         onFailure(failure) {
           failures.push(failure);
-          log.warn(`${failure.id} was not written: ${failure.message}`);
+          log.warn(`a persona was not written: ${failure.message}`);
         },
       });
       await file.sync();

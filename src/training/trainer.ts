@@ -251,7 +251,10 @@ class Trainer {
     const { epoch, loss, validation } = record;
     this.history.push(record);
     if (this.bestEpoch === epoch) this.best = this.weights(false);
-    const quality = `validation recall@20 ${validation.recallAt20.toFixed(4)}, ndcg@20 ${validation.ndcgAt20.toFixed(4)}`;
+    const quality =
+      validation.users === 0
+        ? 'nobody to validate on'
+        : `validation recall@20 ${validation.recallAt20.toFixed(4)}, ndcg@20 ${validation.ndcgAt20.toFixed(4)}`;
     log.info(`train: ${loss === null ? 'start' : `epoch ${epoch}, loss ${loss.toFixed(4)}`}, ${quality}`);
   }
 
