@@ -7,7 +7,7 @@ vi.setConfig({ maxConcurrency: 2 });
 
 const dump = newFolder();
 const whole = join(newFolder(), 'run'); // never disturbed
-const EPOCHS = ['--max-epochs', '40', '--patience', '40']; // a second or two in which a signal finds it training
+const EPOCHS = ['--max-epochs', '20', '--patience', '20']; // a second in which a signal finds it training
 const command = (out: string, ...more: string[]) => ['run', dump, '--out', out, ...SMALL, ...EPOCHS, ...more];
 
 beforeAll(async () => {
