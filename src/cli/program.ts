@@ -51,7 +51,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 function report(thrown: unknown, { log, stop, print }: Shell, debug: boolean, json: boolean): number {
-  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage; // it has printed already
+  if (thrown instanceof CommanderError) {
+    if (thrown.exitCode === 0) return EXIT.done; // help or version
+    const { message } = thrown; // printed already, but for programs
+    if (json) print(JSON.stringify({ ok: false, exitCode: EXIT.usage, error: { code: 'ERR_USAGE', message } }));
+    return EXIT.usage;
+  }
   const error = explainSystemError(thrown, '--out');
   const code = exitCodeOf(error, stop.received());
   const isOurs = error instanceof MinerError;

@@ -12,6 +12,9 @@ import { formatBytes, formatCount, formatSeconds, printable } from './progress.j
 import { resolveSettings } from './settings.js';
 import type { Shell } from './shell.js';
 
+/** Stages that compute for long without looking up. They keep no checkpoint, so to be ended at once costs them nothing. */
+const IN_ONE_GO: readonly StageName[] = ['build-graph', 'embed', 'cluster'];
+
 export interface CommonFlags {
   readonly out?: string;
   readonly config?: string;
@@ -49,6 +52,7 @@ export async function runCommand(
   const named = inputs ?? saved?.inputs ?? [];
   const asked = await createJob(shell, named, config);
   if (inputs) await MINE_STAGES[0].external?.(asked);
+  if (config.llm !== 'template') (await import('../llm/endpoint.js')).parseEndpoint(config.llmBaseUrl as string);
 
   const run = await RunDirectory.open(flags.out, { create: true });
   const unlock = run.lock();
@@ -64,6 +68,7 @@ export async function runCommand(
       log,
       signal: stop.signal,
       onStage(stage, state, manifest) {
+        stop.leaveToSystem(state === 'started' && IN_ONE_GO.includes(stage));
         if (state === 'skipped') log.info(`${stage}: unchanged`);
         if (state === 'finished' && manifest) log.info(describeStage(manifest));
         if (state === 'finished') for (const note of manifest?.notes ?? []) log.info(`  ${note}`);

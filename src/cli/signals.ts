@@ -6,6 +6,8 @@ export interface StopSwitch {
   readonly signal: AbortSignal;
   /** Which signal came, if any. */
   received(): NodeJS.Signals | undefined;
+  /** While true, a signal ends the program at once: for work that computes in one go and would not hear us. */
+  leaveToSystem(leave: boolean): void;
   dispose(): void;
 }
 
@@ -19,10 +21,20 @@ export function installStopSwitch(log: Log): StopSwitch {
     controller.abort(new StopRequested());
   };
   const ignore = () => {};
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', ignore);
+  const unlisten = () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  const listen = () => {
+    unlisten(); // never twice
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  };
+  listen();
+  process.on('SIGHUP', ignore);
   return {
     signal: controller.signal,
     received: () => received,
-    dispose: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', ignore),
+    leaveToSystem: (leave) => (leave ? unlisten() : listen()),
+    dispose: () => {
+      unlisten();
+      process.off('SIGHUP', ignore);
+    },
   };
 }

@@ -168,6 +168,16 @@ const TOPICS: readonly Topic[] = [
     names: 'pokemon thesilphroad pokemongo',
   },
   {
+    key: 'retro computing',
+    activity: 'old computers',
+    person: 'a retro computing hobbyist',
+    people: 'retro computing hobbyists',
+    visual: ['products and packaging', 'graphic design'],
+    traits: ['curious', 'detail-oriented'],
+    names:
+      'retrocomputing vintagecomputer retrobattlestation floppy joystick mainframe crtmonitor commodore amiga assembler =modem',
+  },
+  {
     key: 'tabletop games',
     activity: 'tabletop games',
     person: 'a tabletop player',
@@ -175,7 +185,7 @@ const TOPICS: readonly Topic[] = [
     visual: ['illustration and concept art', 'sci-fi and robotics'],
     traits: ['imaginative', 'collaborative'],
     names:
-      'boardgame dnd dndnext dndmemes dungeon warhammer magictcg tabletop rpg pathfinder dmacademy minipainting mtg chess',
+      'boardgame dnd dndnext dndmemes dungeon warhammer magictcg tabletop rpg pathfinder dmacademy minipainting meeple miniature dicepool deckbuilder hexmap mtg chess',
   },
   {
     key: 'anime',
@@ -319,7 +329,8 @@ const TOPICS: readonly Topic[] = [
     people: 'runners and cyclists',
     visual: ['nature and animals', 'people and family'],
     traits: ['independent', 'competitive'],
-    names: 'running runner marathon cycling bicycling mtb triathlon swimming bikepacking gravelcycling strava',
+    names:
+      'running runner marathon ultramarathon =ultra singletrack trailshoe gaiters cadence cycling bicycling mtb triathlon swimming bikepacking gravelcycling strava',
   },
   {
     key: 'outdoors',
@@ -435,7 +446,7 @@ const TOPICS: readonly Topic[] = [
     visual: ['cinematic portraits', 'nature and animals'],
     traits: ['creative', 'detail-oriented'],
     names:
-      'photo analog itookapicture camera sonyalpha fujifilm filmmaker videography cinematography =drones astrophotography lightroom',
+      'photo analog darkroom rangefinder mediumformat lightmeter =negative itookapicture camera sonyalpha fujifilm filmmaker videography cinematography =drones astrophotography lightroom',
   },
   {
     key: 'art',
@@ -474,7 +485,7 @@ const TOPICS: readonly Topic[] = [
     visual: ['products and packaging', 'architecture and interiors'],
     traits: ['practical', 'independent'],
     names:
-      'diy wood woodwork homeimprovement carpentry =tools handtools renovation restoration metalworking blacksmith leathercraft fixit buyitforlife specializedtools',
+      'dovetail chisel handplane workbench lathe veneer diy wood woodwork homeimprovement carpentry =tools handtools renovation restoration metalworking blacksmith leathercraft fixit buyitforlife specializedtools',
   },
   {
     key: 'interiors',

@@ -80,6 +80,18 @@ const REFUSALS: readonly Refusal[] = [
     says: ['fewer than 50 people', '--unsafe-small-clusters'],
   },
   {
+    what: 'a language model without an address',
+    args: [...GOOD, '--llm', 'openai-compatible', '--llm-model', 'm'],
+    status: 2,
+    says: ['needs --llm-base-url and --llm-model'],
+  },
+  {
+    what: 'an address that holds a password',
+    args: [...GOOD, ...'--llm openai-compatible --llm-model m --llm-base-url http://me:secret@localhost/v1'.split(' ')],
+    status: 3,
+    says: ['holds a user name or password; the key belongs in MINE_PERSONAS_LLM_API_KEY'],
+  },
+  {
     what: 'an environment variable that is no number',
     args: GOOD,
     env: { MINE_PERSONAS_SEED: 'abc' },
@@ -234,6 +246,8 @@ describe.concurrent('refused before anything is written:', () => {
       error: { code: 'ERR_INPUT_NOT_FOUND', path: at('none.zst') },
     });
     expect(JSON.parse(stderr)).toMatchObject({ code: 'error', error: 'ERR_INPUT_NOT_FOUND', exitCode: 3 });
+    const usage = await mine(['run', at('good.ndjson'), '--out', at('out'), '--json', '--clustr']);
+    expect(JSON.parse(usage.stdout)).toMatchObject({ ok: false, exitCode: 2, error: { code: 'ERR_USAGE' } });
   });
 });
 

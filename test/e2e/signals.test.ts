@@ -75,6 +75,18 @@ describe.concurrent('a signal', () => {
     expect(artefacts(out)).toEqual(artefacts(whole));
   });
 
+  it('ends a stage that computes in one go at once, and nothing but that stage is done again', async () => {
+    const out = join(newFolder(), 'run');
+    const running = start(command(out, '--clusters', 'auto'));
+    await waitUntil(() => existsSync(join(out, '.tmp/cluster/fingerprint')));
+    running.child.kill('SIGINT');
+    const { status, signal } = await running.ended;
+    expect(signal ?? status).toBe(status === null ? 'SIGINT' : 130); // as a shell sees it: 130 both
+    expect(existsSync(join(out, 'cluster'))).toBe(false);
+    const { stderr } = await mineWell(command(out, '--clusters', 'auto', '--until', 'cluster'));
+    expect(stderr).toMatch(/^embed: unchanged$/m);
+  });
+
   it('SIGHUP is let pass, so that a run outlives its terminal', async () => {
     const out = join(newFolder(), 'run');
     const running = start(command(out, '--until', 'train'));
