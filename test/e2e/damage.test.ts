@@ -7,7 +7,7 @@ import { Random } from '../../src/core/random.js';
 import { hasProgram, randomBytes } from '../reddit/archives.js';
 import { buildProgram, finishedStages, mine, mineWell, newFolder, readManifest, SMALL, smallDump } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 const noZstd = hasProgram('zstd') ? '' : 'needs the program zstd';
 const folder = newFolder();

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Random } from '../../src/core/random.js';
 import { artefacts, buildProgram, mineWell, newFolder, SMALL, smallDump } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 const dump = newFolder();
 const run = join(newFolder(), 'run');

@@ -15,7 +15,7 @@ import {
   smallDump,
 } from './program.js';
 
-vi.setConfig({ maxConcurrency: 5 }); // they mostly wait
+vi.setConfig({ maxConcurrency: 5, testTimeout: 120_000 }); // they mostly wait
 
 const CANARY = 'sk-canary-7c1f0e5b9a';
 const dump = newFolder();

@@ -9,7 +9,7 @@ import { Random } from '../../src/core/random.js';
 import { compress, hasProgram } from '../reddit/archives.js';
 import { artefacts, buildProgram, mineWell, newFolder, type RunOptions, SMALL } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 interface Interaction {
   readonly user: string; // lower case, since tables tell names apart by case and dumps do not

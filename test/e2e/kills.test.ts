@@ -19,7 +19,7 @@ import {
   waitUntil,
 } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 const dump = newFolder();
 const whole = join(newFolder(), 'run'); // never disturbed
@@ -57,7 +57,7 @@ function scans(tmp: string): { done: boolean }[] {
 }
 
 describe.concurrent('kill -9', () => {
-  it('in every stage, one after another, changes nothing of the result', { timeout: 120_000 }, async () => {
+  it('in every stage, one after another, changes nothing of the result', async () => {
     const out = join(newFolder(), 'run');
     for (const { moment, stage, isReached } of MOMENTS) {
       const mark = randomUUID();

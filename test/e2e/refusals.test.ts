@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildProgram, filesBelow, mine, mineWell, newFolder, SMALL, start, waitUntil } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 const folder = newFolder();
 const at = (name: string) => join(folder, name);

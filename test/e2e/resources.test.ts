@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { STAGE_NAMES } from '../../src/pipeline/stage.js';
 import { hasProgram } from '../reddit/archives.js';
 import {
@@ -15,6 +15,8 @@ import {
   SMALL,
   smallDump,
 } from './program.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const dump = newFolder();
 const whole = join(newFolder(), 'run');

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DumpManifest } from '../../scripts/generate-dump.js';
 import { personaSchema } from '../../src/personas/persona.js';
 import { STAGE_NAMES } from '../../src/pipeline/stage.js';
@@ -19,6 +19,8 @@ import {
   SMALL,
   smallDump,
 } from './program.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const dump = newFolder();
 const run = join(newFolder(), 'run');

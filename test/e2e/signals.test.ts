@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { artefacts, buildProgram, mineWell, newFolder, SMALL, smallDump, start, waitUntil } from './program.js';
 
-vi.setConfig({ maxConcurrency: 2 });
+vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
 
 const dump = newFolder();
 const whole = join(newFolder(), 'run'); // never disturbed

@@ -14,7 +14,7 @@ import {
   smallDump,
 } from './program.js';
 
-vi.setConfig({ maxConcurrency: 3 });
+vi.setConfig({ maxConcurrency: 3, testTimeout: 120_000 });
 
 const dump = newFolder();
 const whole = join(newFolder(), 'run'); // never touched again
