@@ -7,6 +7,7 @@ import { configSchema, type RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import { runStages } from '../pipeline/run-stages.js';
 import { type Job, STAGE_NAMES, type StageName } from '../pipeline/stage.js';
+import { findModel } from '../pipeline/verbalize.js';
 import { loadKey } from './key.js';
 import { formatBytes, formatCount, formatSeconds, printable } from './progress.js';
 import { resolveSettings } from './settings.js';
@@ -52,7 +53,7 @@ export async function runCommand(
   const named = inputs ?? saved?.inputs ?? [];
   const asked = await createJob(shell, named, config);
   if (inputs) await MINE_STAGES[0].external?.(asked);
-  if (config.llm !== 'template') (await import('../llm/endpoint.js')).parseEndpoint(config.llmBaseUrl as string);
+  await findModel(config);
 
   const run = await RunDirectory.open(flags.out, { create: true });
   const unlock = run.lock();

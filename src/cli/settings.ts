@@ -78,12 +78,6 @@ export async function resolveSettings(
     throw new UsageError('ERR_SETTING', `--dim ${config.dim} is not a multiple of --heads ${config.heads}.`, {
       key: 'dim',
     });
-  if (config.llm === 'openai-compatible' && !(config.llmBaseUrl && config.llmModel))
-    throw new UsageError(
-      'ERR_LLM_SETTING',
-      '--llm openai-compatible needs --llm-base-url and --llm-model (or MINE_PERSONAS_LLM_BASE_URL and MINE_PERSONAS_LLM_MODEL).',
-      { baseUrl: config.llmBaseUrl, model: config.llmModel },
-    );
   if (config.minUsers < 50 && !config.unsafeSmallClusters)
     throw new UsageError(
       'ERR_SETTING',

@@ -41,13 +41,16 @@ const STABLE = 0.6;
 /** Points spread evenly over a sphere of 32 or more dimensions have about 0.02. */
 const MIN_SILHOUETTE = 0.05;
 const CLEAR = { silhouette: 0.2, stability: 0.8 };
+/** Where structure is weak, a finer grain may be this much worse than the coarse best. */
+const FINE = { share: 0.7, stability: 0.3 };
 const RESTARTS = 6; // a poor local optimum at one k makes its neighbor look better
 const RESTARTS_OF_HALVES = 3;
 const MAX_ITERATIONS = 30;
 
 /**
  * Chooses the number of clusters: the largest k that is stable and whose silhouette is within 3 % of the best stable
- * one. After the grid of candidates the neighbors of the choice are tried, as long as one of them is better.
+ * one; where even that one is weak, the best of the finer grains. After the grid of candidates the neighbors of the
+ * choice are tried, as long as one of them is better.
  *
  * Works on a seeded sample. Meant for 16 dimensions and more: in two or three, an even spread also looks clustered.
  *
@@ -110,13 +113,34 @@ function explain(choice: KScore | undefined, scores: ReadonlyMap<number, KScore>
       `with an agreement between halves of ${best.stability.toFixed(2)} (at least ${STABLE} wanted).`;
     return { k: table[0].k, structure: 'none', reason, table };
   }
-  const isClear = choice.silhouette >= CLEAR.silhouette && choice.stability >= CLEAR.stability;
   const best = Math.max(...table.filter((s) => s.stability >= STABLE).map((s) => s.silhouette));
+  if (choice.silhouette >= CLEAR.silhouette && choice.stability >= CLEAR.stability)
+    return { k: choice.k, structure: 'clear', reason: reasonOf(choice, best), table };
+  const fine = findFiner(choice, table);
+  if (fine === undefined) return { k: choice.k, structure: 'weak', reason: reasonOf(choice, best), table };
   const reason =
+    `k = ${fine.k}: the points form a continuum (best silhouette ${choice.silhouette.toFixed(3)}, at k = ${choice.k}), so no ` +
+    `number is right; this is the best of the finer grains (silhouette ${fine.silhouette.toFixed(3)}, two halves of the points ` +
+    `agree to ${fine.stability.toFixed(2)}). Take another with --clusters.`;
+  return { k: fine.k, structure: 'weak', reason, table };
+}
+
+/**
+ * In a continuum two halves are the most reproducible split and say the least. Summaries of it want a finer grain: the
+ * one with the best silhouette, if it is not much worse than the coarse one and not an accident of the sample.
+ */
+function findFiner(coarse: KScore, table: readonly KScore[]): KScore | undefined {
+  const enough = Math.max(MIN_SILHOUETTE, FINE.share * coarse.silhouette);
+  const finer = table.filter((s) => s.k >= 4 * coarse.k && s.silhouette >= enough && s.stability >= FINE.stability);
+  return finer.sort((a, b) => b.silhouette - a.silhouette || b.k - a.k)[0];
+}
+
+function reasonOf(choice: KScore, best: number): string {
+  return (
     `k = ${choice.k}: the largest k whose silhouette (${choice.silhouette.toFixed(3)}) is within ` +
     `${SILHOUETTE_TOLERANCE * 100} % of the best (${best.toFixed(3)}) among those on which two halves of the points agree ` +
-    `(${choice.stability.toFixed(2)}, at least ${STABLE} wanted).`;
-  return { k: choice.k, structure: isClear ? 'clear' : 'weak', reason, table };
+    `(${choice.stability.toFixed(2)}, at least ${STABLE} wanted).`
+  );
 }
 
 interface ScoringContext {

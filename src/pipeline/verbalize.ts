@@ -8,7 +8,7 @@ import type { LanguageModel } from '../llm/language-model.js';
 import { buildEvidencePacks, type ClusterProfile, EVIDENCE_DEFAULTS } from '../personas/evidence.js';
 import { personaJsonSchema } from '../personas/persona.js';
 import { verbalize as verbalizePacks } from '../personas/verbalize.js';
-import { pick } from './config.js';
+import { pick, type RunConfig } from './config.js';
 import type { Job, Stage, StageContext } from './stage.js';
 
 /** Other clusters a cluster is compared with. */
@@ -96,20 +96,26 @@ export const verbalize: Stage = {
   },
 };
 
-/** The model that was asked for; none for the template. */
-async function createModel({ config, secrets }: Job, random: Random): Promise<LanguageModel | undefined> {
-  if (config.llm === 'template') return undefined;
-  const { llmBaseUrl: baseURL, llmModel: model } = config;
+/** Where the model that was asked for is reached; none for the template. A run asks before it begins: this stage comes last. */
+export async function findModel({ llm, llmBaseUrl: baseURL, llmModel: model }: RunConfig) {
+  if (llm === 'template') return undefined;
   if (!baseURL || !model)
     throw new InputError(
       'ERR_LLM_SETTING',
       '--llm openai-compatible needs --llm-base-url and --llm-model (or MINE_PERSONAS_LLM_BASE_URL and MINE_PERSONAS_LLM_MODEL).',
       { baseURL, model },
     );
-  const { openAiCompatible } = await import('../llm/openai-compatible.js'); // late: most runs need no client
+  const { parseEndpoint } = await import('../llm/endpoint.js'); // late: most runs need no client
+  parseEndpoint(baseURL);
+  return { baseURL, model };
+}
+
+async function createModel({ config, secrets }: Job, random: Random): Promise<LanguageModel | undefined> {
+  const found = await findModel(config);
+  if (!found) return undefined;
+  const { openAiCompatible } = await import('../llm/openai-compatible.js');
   return openAiCompatible({
-    baseURL,
-    model,
+    ...found,
     apiKey: secrets.llmApiKey,
     random,
     concurrency: config.llmConcurrency,

@@ -111,12 +111,12 @@ function arrowTable() {
 }
 
 describe.concurrent('one graph, whatever the data comes in:', () => {
-  it.each([
+  it.for([
     ['zstd', ['-q']],
     ['bzip2', []],
     ['xz', ['-0']],
-  ] as const)('dumps compressed by %s', async (program, args) => {
-    if (!hasProgram(program)) return; // the doctor says what is missing
+  ] as const)('dumps compressed by %s', async ([program, args], { skip }) => {
+    skip(!hasProgram(program), `needs the program ${program}`);
     for (const [name, text] of [
       ['RC', comments],
       ['RS', submissions],

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { Random } from '../../src/core/random.js';
@@ -59,36 +59,38 @@ function scans(tmp: string): { done: boolean }[] {
 describe.concurrent('kill -9', () => {
   it('in every stage, one after another, changes nothing of the result', async () => {
     const out = join(newFolder(), 'run');
+    let wentOn = '';
     for (const { moment, stage, isReached } of MOMENTS) {
-      const mark = randomUUID();
-      const running = start(command(out), { env: { MARK: mark } });
-      const reached = await waitUntil(() => isReached(join(out, '.tmp')) || running.child.exitCode !== null);
-      running.child.kill('SIGKILL');
-      const { signal, stderr } = await running.ended;
-      expect({ moment, reached, signal }, stderr).toEqual({ moment, reached: true, signal: 'SIGKILL' });
-      expect(finishedStages(out), `${moment}: the stage has not finished, all before it have`).toEqual(
-        finishedStages(whole).slice(0, finishedStages(whole).indexOf(stage)),
+      let { stderr, isHit } = await killWhen(out, isReached, stage);
+      wentOn += stderr;
+      for (let attempt = 1; !isHit && attempt < 5; attempt++) {
+        rmSync(join(out, stage), { recursive: true }); // the machine was too busy for us to be in time
+        ({ stderr, isHit } = await killWhen(out, isReached, stage));
+      }
+      expect(isHit, `${moment}: ${stderr}`).toBe(true);
+      const all = finishedStages(whole);
+      expect(finishedStages(out), `${moment}: all stages before have finished`).toEqual(
+        all.slice(0, all.indexOf(stage)),
       );
       expectNoNames(out);
-      await expectNoDescendants(mark);
     }
     const { stderr } = await mineWell(command(out));
-    expect(stderr.match(/^[a-z-]+: unchanged$/gm)?.length).toBe(6); // all but export
+    expect(stderr.match(/^[a-z-]+: unchanged$/gm)?.length, 'all but export').toBe(6);
+    expect(wentOn).toMatch(/^train: goes on from step [1-9]/m);
     expect(artefacts(out)).toEqual(artefacts(whole));
     expect(filesBelow(join(out, '.tmp'))).toEqual([]);
   });
 
-  it('does not start again what was done: scanned files are kept, training goes on from its checkpoint', async () => {
-    const out = join(newFolder(), 'run');
-    const first = start(command(out));
-    await waitUntil(() => has(join(out, '.tmp'), 'train/scratch/checkpoint.json'));
-    first.child.kill('SIGKILL');
-    await first.ended;
-    const { stderr } = await mineWell(command(out));
-    expect(stderr).toMatch(/^ingest: unchanged$/m);
-    expect(stderr).toMatch(/^train: goes on from step [1-9]/m);
-    expect(artefacts(out)).toEqual(artefacts(whole));
-  });
+  /** Kills a run when the moment has come; says whether that was before the stage finished. */
+  const killWhen = async (out: string, isReached: (tmp: string) => boolean, stage: string) => {
+    const mark = randomUUID();
+    const running = start(command(out), { env: { MARK: mark } });
+    await waitUntil(() => isReached(join(out, '.tmp')) || running.child.exitCode !== null);
+    running.child.kill('SIGKILL');
+    const { signal, stderr } = await running.ended;
+    await expectNoDescendants(mark);
+    return { stderr, isHit: signal === 'SIGKILL' && !finishedStages(out).includes(stage) };
+  };
 
   it('while a second run replaces the result of the first leaves one or the other', async () => {
     const out = join(newFolder(), 'run');

@@ -82,7 +82,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     what: 'a language model without an address',
     args: [...GOOD, '--llm', 'openai-compatible', '--llm-model', 'm'],
-    status: 2,
+    status: 3,
     says: ['needs --llm-base-url and --llm-model'],
   },
   {
