@@ -41,15 +41,15 @@ const STABLE = 0.6;
 /** Points spread evenly over a sphere of 32 or more dimensions have about 0.02. */
 const MIN_SILHOUETTE = 0.05;
 const CLEAR = { silhouette: 0.2, stability: 0.8 };
-/** Where structure is weak, a finer grain may be this much worse than the coarse best. */
-const FINE = { share: 0.7, stability: 0.3 };
+/** Where structure is weak, a second peak of the silhouette at a finer grain stands this much above the valley before it. */
+const FINE = { rise: 1.2, stability: 0.3 };
 const RESTARTS = 6; // a poor local optimum at one k makes its neighbor look better
 const RESTARTS_OF_HALVES = 3;
 const MAX_ITERATIONS = 30;
 
 /**
  * Chooses the number of clusters: the largest k that is stable and whose silhouette is within 3 % of the best stable
- * one; where even that one is weak, the best of the finer grains. After the grid of candidates the neighbors of the
+ * one; where even that one is weak, the second peak at a finer grain. After the grid of candidates the neighbors of the
  * choice are tried, as long as one of them is better.
  *
  * Works on a seeded sample. Meant for 16 dimensions and more: in two or three, an even spread also looks clustered.
@@ -120,19 +120,21 @@ function explain(choice: KScore | undefined, scores: ReadonlyMap<number, KScore>
   if (fine === undefined) return { k: choice.k, structure: 'weak', reason: reasonOf(choice, best), table };
   const reason =
     `k = ${fine.k}: the points form a continuum (best silhouette ${choice.silhouette.toFixed(3)}, at k = ${choice.k}), so no ` +
-    `number is right; this is the best of the finer grains (silhouette ${fine.silhouette.toFixed(3)}, two halves of the points ` +
+    `number is right; this is the second peak, at a finer grain (silhouette ${fine.silhouette.toFixed(3)}, two halves of the points ` +
     `agree to ${fine.stability.toFixed(2)}). Take another with --clusters.`;
   return { k: fine.k, structure: 'weak', reason, table };
 }
 
 /**
- * In a continuum two halves are the most reproducible split and say the least. Summaries of it want a finer grain: the
- * one with the best silhouette, if it is not much worse than the coarse one and not an accident of the sample.
+ * In a continuum two halves are the most reproducible split and say the least; summaries of it want a finer grain. That
+ * is the second peak of the silhouette, if there is one: k at least four times the coarse one, above the valley between.
  */
 function findFiner(coarse: KScore, table: readonly KScore[]): KScore | undefined {
-  const enough = Math.max(MIN_SILHOUETTE, FINE.share * coarse.silhouette);
-  const finer = table.filter((s) => s.k >= 4 * coarse.k && s.silhouette >= enough && s.stability >= FINE.stability);
-  return finer.sort((a, b) => b.silhouette - a.silhouette || b.k - a.k)[0];
+  const finer = table.filter((s) => s.k >= 4 * coarse.k && s.stability >= FINE.stability);
+  const peak = finer.sort((a, b) => b.silhouette - a.silhouette || b.k - a.k)[0];
+  if (peak === undefined || peak.silhouette < MIN_SILHOUETTE) return undefined;
+  const between = table.filter(({ k }) => k > coarse.k && k < peak.k).map(({ silhouette }) => silhouette);
+  return peak.silhouette >= FINE.rise * Math.min(...between) ? peak : undefined;
 }
 
 function reasonOf(choice: KScore, best: number): string {

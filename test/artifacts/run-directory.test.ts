@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { explainSystemError, fileBytes, RunDirectory, writeFileDurably } from '../../src/artifacts/run-directory.js';
@@ -135,6 +135,15 @@ describe('RunDirectory.finishStage', () => {
     expect(readdirSync(run.stageFolder('train'))).toEqual([]);
   });
 
+  const inodeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
+  const filesIn = (path: string) => {
+    try {
+      return readdirSync(path).length;
+    } catch {
+      return -1; // gone between two calls
+    }
+  };
+
   it('never shows half a stage to one who looks at it all the time', async () => {
     const run = await newRun();
     const files = Array.from({ length: 200 }, (_, i) => `part-${i}`);
@@ -148,9 +157,11 @@ describe('RunDirectory.finishStage', () => {
     let done = false;
     const look = async () => {
       while (!done) {
-        if (existsSync(run.stageFolder('train'))) {
-          const { length } = readdirSync(run.stageFolder('train'));
-          seen.add(length);
+        // a folder that was replaced while it was read is not the one under the final name: only what stayed counts
+        const before = inodeOf(run.stageFolder('train'));
+        if (before !== undefined) {
+          const length = filesIn(run.stageFolder('train'));
+          if (inodeOf(run.stageFolder('train')) === before) seen.add(length);
         }
         await new Promise(setImmediate);
       }

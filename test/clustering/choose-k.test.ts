@@ -13,6 +13,19 @@ function planted(k: number, dim: number, noise: number, seed: number): Float32Ar
   return points;
 }
 
+/** `k` overlapping groups, every other one leaning to the same side. */
+function twoHalvesOf(k: number, numPoints: number, dim: number, random: Random): Float32Array {
+  const centers = Array.from({ length: k }, (_, c) =>
+    Array.from({ length: dim }, (_, d) => random.normal() / Math.sqrt(dim) + (d > 0 ? 0 : c % 2 === 0 ? 0.9 : -0.9)),
+  );
+  const points = Float32Array.from({ length: numPoints * dim }, (_, at) => {
+    const center = centers[Math.floor(at / dim) % k];
+    return center[at % dim] + 0.3 * random.normal();
+  });
+  centerAndNormalize(points, numPoints, dim);
+  return points;
+}
+
 describe('chooseK', () => {
   it.each([
     { k: 3, dim: 32, noise: 0.2, seed: 1 },
@@ -25,6 +38,15 @@ describe('chooseK', () => {
     expect(choice.structure).toBe('clear');
     expect(choice.reason).toContain(`k = ${choice.k}:`);
     expect(choice.table.map((score) => score.k)).toContain(choice.k);
+  });
+
+  it('takes the second peak, at a finer grain, where two loose halves are made of many small groups', () => {
+    const points = twoHalvesOf(24, 2400, 32, new Random(3));
+    const choice = chooseK(points, 2400, 32, { ...options, random: new Random(1) });
+    expect(choice.structure).toBe('weak');
+    expect(choice.k).toBeGreaterThanOrEqual(16);
+    expect(choice.k).toBeLessThanOrEqual(32);
+    expect(choice.reason).toContain('at k = 2');
   });
 
   it('says that there is no structure where there is none', () => {

@@ -59,7 +59,7 @@ describe.concurrent('a signal', () => {
     running.child.kill('SIGTERM');
     running.child.kill('SIGCONT');
     const { status, stderr } = await running.ended;
-    expect(status).toBe(130);
+    expect([130, 143]).toContain(status); // the system gives no order to signals that wait
     expect(stderr).not.toContain('Stopped on request');
     const { stderr: again } = await mineWell(command(out, '--until', 'train')); // its lock is taken over
     expect(again).toMatch(/^train: goes on from step [1-9]/m);
