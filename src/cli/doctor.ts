@@ -5,6 +5,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { messageOf } from '../core/errors.js';
+import { nativeAddon, whyNoNative } from '../kernels/native.js';
 import { PACKAGE_VERSION } from '../pipeline/package-version.js';
 import { formatBytes } from './progress.js';
 import type { Shell } from './shell.js';
@@ -29,7 +30,7 @@ export async function doctor(shell: Shell, flags: { readonly out: string; readon
     await program('xz', ['--version'], /(\d+\.\d+\.\d+)/, 'needed for .xz dumps: install xz-utils'),
     await gpu(),
     tensorflow(),
-    { what: 'engine', state: 'good', found: 'reference (TypeScript), the one that --device auto takes here' },
+    engine(),
     await endpoint(shell.environment),
   ];
   if (flags.json) {
@@ -158,6 +159,23 @@ function tensorflow(): Finding {
       // not installed: try the next
     }
   return { what: 'tensorflow', state: 'missing', found: 'neither tfjs-node-gpu nor tfjs-node is installed (optional)' };
+}
+
+/** The engine that --device auto takes, and what a better one lacks. */
+function engine(): Finding {
+  const addon = nativeAddon();
+  if (addon)
+    return {
+      what: 'engine',
+      state: 'good',
+      found: `native (C++, ${addon.isa()}), the one that --device auto takes here`,
+    };
+  return {
+    what: 'engine',
+    state: 'missing',
+    found: `reference (TypeScript); no native engine: ${whyNoNative()}`,
+    advice: 'install a C++20 compiler and run npm rebuild mine-personas (in a clone: npm run build)',
+  };
 }
 
 async function endpoint(environment: NodeJS.ProcessEnv): Promise<Finding> {

@@ -43,7 +43,10 @@ export const configSchema = z.strictObject({
     .describe('users with more subreddits do not count in the projection'),
   louvainResolution: z.number().positive().default(1).describe('higher gives more, smaller communities of subreddits'),
 
-  device: z.enum(['auto', 'reference']).default('auto').describe('engine that runs the kernels'),
+  device: z
+    .enum(['auto', 'native', 'reference'])
+    .default('auto')
+    .describe('engine that runs the kernels; auto takes the fastest that works here'),
   dim: z.int().min(4).max(1024).default(64).describe('length of embeddings; a multiple of --heads'),
   heads: z.int().min(1).max(64).default(4).describe('attention heads'),
   fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),

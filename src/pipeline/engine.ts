@@ -1,10 +1,15 @@
+import type { Log } from '../core/log.js';
 import type { EngineName } from '../kernels/register.js';
 import type { RunConfig } from './config.js';
 
+let said = false; // one word about the engine in a run of many stages
+
 /** Starts the engine that `--device` asks for; `auto` takes the fastest that works here. Loaded only when it is used. */
-export async function startEngine(device: RunConfig['device']): Promise<EngineName> {
-  const engine = device === 'auto' ? 'reference' : device;
-  const { useEngine } = await import('../kernels/register.js');
-  await useEngine(engine);
+export async function startEngine({ device, threads }: RunConfig, log: Log): Promise<EngineName> {
+  const { bestEngine, useEngine } = await import('../kernels/register.js');
+  const { engine, why } = device === 'auto' ? bestEngine() : { engine: device };
+  await useEngine(engine, { threads });
+  if (!said) log.info(`engine: ${engine}${why === undefined ? '' : ` (${why})`}`);
+  said = true;
   return engine;
 }

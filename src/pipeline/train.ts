@@ -34,7 +34,7 @@ export const train: Stage = {
   async run({ input, folder, scratch, config, random, log, signal }) {
     const { folder: graphFolder, manifest } = input('build-graph');
     const graph = await loadGraph(graphFolder, manifest);
-    const engine = await startEngine(config.device);
+    const engine = await startEngine(config, log);
     const { trainEncoder } = await import('../training/trainer.js'); // late, like the engine it brings
 
     const resumeFrom = await readCheckpoint(scratch);

@@ -1,13 +1,21 @@
 import { beforeAll, describe } from 'vitest';
-import { type EngineName, useEngine } from '../../src/kernels/register.js';
+import { nativeAddon, whyNoNative } from '../../src/kernels/native.js';
+import { useEngine } from '../../src/kernels/register.js';
 
-const ENGINES: readonly EngineName[] = ['reference'];
-
-/** Runs one suite on every engine, so that an op has one meaning and several implementations. */
+/** Runs one suite on every engine and every instruction set, so that an op has one meaning and several implementations. */
 export function describeEachEngine(name: string, suite: () => void): void {
-  for (const engine of ENGINES)
-    describe(`${name} on ${engine}`, () => {
-      beforeAll(async () => await useEngine(engine));
+  describe(`${name} on reference`, () => {
+    beforeAll(async () => await useEngine('reference'));
+    suite();
+  });
+  const addon = nativeAddon();
+  if (!addon) describe.skip(`${name} on native: ${whyNoNative()}`, suite);
+  for (const isa of addon?.isas() ?? [])
+    describe(`${name} on native, ${isa}`, () => {
+      beforeAll(async () => {
+        addon?.setIsa(isa);
+        await useEngine('native');
+      });
       suite();
     });
 }

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it, vi } from 'vitest';
 import { GATV2_ATTENTION } from '../../src/kernels/gatv2-attention/op.js';
-import { registerReferenceEngine, useEngine } from '../../src/kernels/register.js';
+import { registerHostEngine, useEngine } from '../../src/kernels/register.js';
 
-describe('registerReferenceEngine', () => {
+describe('registerHostEngine', () => {
   it('can be called again without a word on the console', async () => {
     const warn = vi.spyOn(console, 'warn');
-    registerReferenceEngine();
-    registerReferenceEngine();
+    registerHostEngine('reference');
+    registerHostEngine('reference');
     await useEngine('reference');
     await useEngine('reference');
     tf.tensor1d([1]).dispose();
@@ -16,7 +16,7 @@ describe('registerReferenceEngine', () => {
   });
 
   it('leaves the cpu backend as it was', () => {
-    registerReferenceEngine();
+    registerHostEngine('reference');
     expect(tf.getKernel(tf.BatchMatMul, 'cpu')).not.toBe(tf.getKernel(tf.BatchMatMul, 'reference'));
     expect(tf.getKernel(GATV2_ATTENTION, 'cpu')).toBeUndefined();
   });

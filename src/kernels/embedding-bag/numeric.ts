@@ -28,20 +28,25 @@ export function embeddingBag(x: Float32Array, bags: Bags, dim: number, out: Floa
   }
 }
 
-/** Backward: dX[colIndex[e]] += w_e / Σ w · dOut[b], in the order of e, summed in float64. dX is float32 [U, D]. */
-export function embeddingBagGrad(dOut: Float32Array, bags: Bags, dim: number, numRows: number): Float32Array {
+/**
+ * Backward: dX[colIndex[e]] += w_e / Σ w · dOut[b], in the order of e, summed in float64.
+ *
+ * @param dOut float32 [B, D]
+ * @param dX   float32 [U, D], overwritten
+ */
+export function embeddingBagGrad(dOut: Float32Array, bags: Bags, dim: number, dX: Float32Array): void {
   const { rowPtr, colIndex } = bags;
-  const dX = new Float64Array(numRows * dim);
+  const sum = new Float64Array(dX.length);
   for (let b = 0; b < rowPtr.length - 1; b++) {
     const scale = 1 / totalWeight(bags, b);
     if (scale === Infinity) continue;
     for (let e = rowPtr[b]; e < rowPtr[b + 1]; e++) {
       const row = colIndex[e] * dim;
       const share = weightOf(bags, e) * scale;
-      for (let d = 0; d < dim; d++) dX[row + d] += share * dOut[b * dim + d];
+      for (let d = 0; d < dim; d++) sum[row + d] += share * dOut[b * dim + d];
     }
   }
-  return new Float32Array(dX);
+  dX.set(sum);
 }
 
 function weightOf({ weights }: Bags, e: number): number {

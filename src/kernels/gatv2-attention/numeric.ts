@@ -64,7 +64,7 @@ export function gatV2Attention(
   }
 }
 
-/** Gradients of `gatV2Attention`, shaped like the inputs they belong to. */
+/** Gradients of `gatV2Attention`, shaped like the inputs they belong to; overwritten. */
 export interface GatV2Gradients {
   readonly dZ: Float32Array; // [U, C]
   readonly dT: Float32Array; // [B, C]
@@ -85,7 +85,8 @@ export function gatV2AttentionGrad(
   inputs: GatV2Inputs,
   attention: Float32Array,
   dOut: Float32Array,
-): GatV2Gradients {
+  gradients: GatV2Gradients,
+): void {
   const { channels, edgeDim, numHeads, negativeSlope } = shape;
   const { z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex } = inputs;
   const headDim = channels / numHeads;
@@ -134,12 +135,10 @@ export function gatV2AttentionGrad(
       }
     }
   }
-  return {
-    dZ: new Float32Array(dZ),
-    dT: new Float32Array(dT),
-    dEdgeWeight: new Float32Array(dEdgeWeight),
-    dAttn: new Float32Array(dAttn),
-  };
+  gradients.dZ.set(dZ);
+  gradients.dT.set(dT);
+  gradients.dEdgeWeight.set(dEdgeWeight);
+  gradients.dAttn.set(dAttn);
 }
 
 /** u of edge e of target b. */

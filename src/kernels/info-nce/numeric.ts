@@ -46,20 +46,23 @@ export function infoNce(inputs: InfoNceInputs, logSumExp: Float32Array): number 
 }
 
 /**
- * Backward of `infoNce`: dY float32 [B, D] and dC float32 [M, D].
+ * Backward of `infoNce`.
  *
  * @param logSumExp float32 [B], as the forward pass left it
  * @param dLoss     derivative of what is minimised with respect to the loss
+ * @param dY        float32 [B, D], overwritten
+ * @param dC        float32 [M, D], overwritten
  */
 export function infoNceGrad(
   inputs: InfoNceInputs,
   logSumExp: Float32Array,
   dLoss: number,
-): { dY: Float32Array; dC: Float32Array } {
+  dY: Float32Array,
+  dC: Float32Array,
+): void {
   const { dim, temperature, y, c, posPtr, posIndex } = inputs;
   const numCandidates = c.length / dim;
-  const dY = new Float32Array(y.length);
-  const dC = new Float32Array(c.length);
+  dC.fill(0);
   const scale = dLoss / (Math.max(1, countAnchors(posPtr)) * temperature);
 
   forEachUser(
@@ -77,7 +80,6 @@ export function infoNceGrad(
       matMul({ m: numCandidates, n: dim, k: users, transposeA: true, accumulate: true }, dLogits, yBlock, dC);
     },
   );
-  return { dY, dC };
 }
 
 /**

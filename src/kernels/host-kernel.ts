@@ -1,27 +1,33 @@
 import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
 
-/** Name under which TensorFlow.js knows the reference engine. */
-export const REFERENCE = 'reference';
+/** Engines whose tensors are typed arrays in the memory of this process: TensorFlow.js backends of that name. */
+export type HostEngine = 'reference' | 'native';
 
-/** What a numeric core needs of a running kernel: inputs as typed arrays, attributes as numbers. */
+/** What a numeric core needs of a running kernel: inputs and outputs as typed arrays, attributes as numbers. */
 export interface KernelCall {
   shape(input: string): readonly number[];
   float32(input: string): Float32Array;
   int32(input: string): Int32Array;
   attribute(name: string): number;
-  /** Hands `values` over to the engine as a float32 tensor. */
-  output(shape: readonly number[], values: Float32Array): TensorInfo;
+  /** A float32 tensor of this shape, with room to write its values into; what stands there is undefined. */
+  output(shape: readonly number[]): HostOutput;
 }
 
-/** A kernel of the reference engine: unwrap, call the numeric core, wrap. */
-export function referenceKernel(
+export interface HostOutput {
+  readonly info: TensorInfo;
+  readonly values: Float32Array;
+}
+
+/** A kernel of a host engine: unwrap, call the numeric core, wrap. */
+export function hostKernel(
+  engine: HostEngine,
   kernelName: string,
   compute: (call: KernelCall) => TensorInfo | TensorInfo[],
 ): KernelConfig {
   return {
     kernelName,
-    backendName: REFERENCE,
+    backendName: engine,
     kernelFunc({ inputs, backend, attrs }) {
       const cpu = backend as MathBackendCPU;
       const tensor = (name: string) => inputs[name] as TensorInfo;
@@ -32,7 +38,10 @@ export function referenceKernel(
         float32: (name) => asFloat32(values(name)),
         int32: (name) => asInt32(values(name)),
         attribute: (name) => attrs?.[name] as number,
-        output: (shape, out) => cpu.makeTensorInfo([...shape], 'float32', out),
+        output(shape) {
+          const out = new Float32Array(shape.reduce((size, n) => size * n, 1));
+          return { info: cpu.makeTensorInfo([...shape], 'float32', out), values: out };
+        },
       });
     },
   };
