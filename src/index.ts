@@ -3,7 +3,7 @@
 export { MinerError } from './core/errors.js';
 export { Random } from './core/random.js';
 export { type BipartiteGraph, createBipartite } from './graph/bipartite.js';
-export { assertCsr, type Csr, transpose } from './graph/csr.js';
+export { type Adjacency, assertCsr, type Csr, transpose } from './graph/csr.js';
 export { type EngineName, useEngine } from './kernels/register.js';
 export type { LanguageModel } from './llm/language-model.js';
 export { Encoder, type EncoderConfig } from './nn/encoder.js';

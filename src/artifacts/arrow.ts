@@ -5,6 +5,7 @@ import {
   AsyncByteQueue,
   type Data,
   DataType,
+  Dictionary,
   Field,
   FixedSizeList,
   Float32,
@@ -16,14 +17,15 @@ import {
   RecordBatchReader,
   Schema,
   Struct,
+  Uint8,
   Uint32,
   Uint64,
   Utf8,
-  type Vector,
+  Vector,
   vectorFromArray,
 } from 'apache-arrow';
 import { IntegrityError, messageOf } from '../core/errors.js';
-import type { ColumnType, TableDefinition } from './tables.js';
+import type { ColumnDefinition, ColumnType, TableDefinition } from './tables.js';
 
 /** What each column type is in memory. A `vector` column of n rows is one flat array [n × D]. */
 interface ColumnArrays {
@@ -34,6 +36,7 @@ interface ColumnArrays {
   f32: Float32Array;
   utf8: string[];
   vector: Float32Array;
+  code: Uint8Array;
 }
 
 export type Columns<T extends TableDefinition> = {
@@ -63,9 +66,10 @@ export class TableWriter<T extends TableDefinition> {
     private readonly vectorLength = 0,
   ) {
     this.sink = new FileSink(`${folder}/${table.file}`);
-    const fields = Object.entries(table.columns).map(
-      ([name, column]) => new Field(name, arrowType(column.type, vectorLength), false),
-    );
+    const fields = Object.entries(table.columns).map(([name, column], at) => {
+      const type = column.type === 'code' ? codeType(at) : arrowType(column.type, vectorLength);
+      return new Field(name, type, false);
+    });
     this.schema = new Schema(fields);
     this.writer.reset(this.sink, this.schema);
   }
@@ -74,10 +78,19 @@ export class TableWriter<T extends TableDefinition> {
   append(columns: Columns<T>): void {
     const children: Data[] = [];
     let numRows = 0;
-    for (const [name, column] of Object.entries(this.table.columns)) {
+    for (const [at, [name, column]] of Object.entries(this.table.columns).entries()) {
       const array = columns[name as keyof T['columns']] as ColumnArrays[ColumnType];
       numRows = column.type === 'vector' ? array.length / this.vectorLength : array.length;
-      children.push(columnData(column.type, array, this.vectorLength));
+      children.push(
+        column.type === 'code'
+          ? makeData({
+              type: codeType(at),
+              nullCount: 0,
+              data: array as Uint8Array,
+              dictionary: dictionaryOf(column),
+            })
+          : columnData(column.type, array, this.vectorLength),
+      );
     }
     if (numRows === 0) return;
     const struct = makeData({ type: new Struct(this.schema.fields), length: numRows, nullCount: 0, children });
@@ -129,7 +142,7 @@ export async function* readBatches<T extends TableDefinition>(folder: string, ta
     const reader = await (await RecordBatchReader.from(file)).open();
     for (const [name, column] of Object.entries(table.columns)) {
       const field = reader.schema.fields.find((candidate) => candidate.name === name);
-      if (!field || !isOfType(field.type, column.type))
+      if (!field || !isOfType(field.type, column))
         throw new IntegrityError(
           'ERR_TABLE',
           `${path}: column ${name} should be ${arrowType(column.type, 0)}, found ${field?.type ?? 'none'}. Was the file written by another version? Run the stage again with --force.`,
@@ -137,10 +150,11 @@ export async function* readBatches<T extends TableDefinition>(folder: string, ta
         );
     }
     for await (const batch of reader) {
-      const columns = Object.entries(table.columns).map(([name, column]) => [
-        name,
-        columnArray(column.type, batch.getChild(name) as Vector),
-      ]);
+      const columns = Object.entries(table.columns).map(([name, column]) => {
+        const vector = batch.getChild(name) as Vector;
+        if (column.type === 'code' && batch.numRows > 0) assertDictionary(vector, column, `${path}: column ${name}`);
+        return [name, columnArray(column.type, vector)];
+      });
       yield Object.fromEntries(columns) as Columns<T>;
     }
   } catch (thrown) {
@@ -177,6 +191,7 @@ const ARRAY_TYPES = {
   i64: BigInt64Array,
   f32: Float32Array,
   vector: Float32Array,
+  code: Uint8Array,
 } as const;
 
 function joinArrays(type: Exclude<ColumnType, 'utf8'>, arrays: readonly Float32Array[]): ArrayBufferView {
@@ -189,8 +204,27 @@ function joinArrays(type: Exclude<ColumnType, 'utf8'>, arrays: readonly Float32A
   return joined;
 }
 
+/** Dictionaries of a file are told apart by a number: the position of their column. */
+function codeType(column: number): Dictionary<Float32, Uint8> {
+  return new Dictionary(new Float32(), new Uint8(), column, false);
+}
+
+const dictionaries = new WeakMap<ColumnDefinition, Vector<Float32>>();
+
+/** The same vector at every call: the writer repeats a dictionary that is another object. */
+function dictionaryOf(column: ColumnDefinition): Vector<Float32> {
+  let dictionary = dictionaries.get(column);
+  if (!dictionary) {
+    dictionary = new Vector([makeData({ type: new Float32(), nullCount: 0, data: column.values?.slice() })]);
+    dictionaries.set(column, dictionary);
+  }
+  return dictionary;
+}
+
 function arrowType(type: ColumnType, vectorLength: number): DataType {
   switch (type) {
+    case 'code':
+      return codeType(0);
     case 'u32':
       return new Uint32();
     case 'i32':
@@ -209,9 +243,22 @@ function arrowType(type: ColumnType, vectorLength: number): DataType {
 }
 
 /** Whether a column of a file is what we would have written: signed and unsigned, wide and narrow are not the same. */
-function isOfType(found: DataType, type: ColumnType): boolean {
-  if (type !== 'vector') return String(found) === String(arrowType(type, 0));
-  return DataType.isFixedSizeList(found) && String(found.valueType) === 'Float32'; // of any length
+function isOfType(found: DataType, { type }: ColumnDefinition): boolean {
+  if (type === 'vector') return DataType.isFixedSizeList(found) && String(found.valueType) === 'Float32'; // of any length
+  if (type === 'code')
+    return DataType.isDictionary(found) && String(found.indices) === 'Uint8' && String(found.dictionary) === 'Float32';
+  return String(found) === String(arrowType(type, 0));
+}
+
+/** Codes mean what this program's table says, or the file is of another version. */
+function assertDictionary(vector: Vector, { values }: ColumnDefinition, where: string): void {
+  const found = vector.data[0]?.dictionary?.toArray() as Float32Array | undefined;
+  if (found && values?.every((value, code) => value === found[code])) return;
+  throw new IntegrityError(
+    'ERR_TABLE',
+    `${where} stands for other numbers than this version of the program gives its codes. Run the stage again with --force.`,
+    { where },
+  );
 }
 
 function columnData(type: ColumnType, array: ColumnArrays[ColumnType], vectorLength: number): Data {

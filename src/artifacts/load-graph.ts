@@ -1,8 +1,8 @@
 import { IntegrityError } from '../core/errors.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
 import { createBipartite } from '../graph/bipartite.js';
-import { assertCsr } from '../graph/csr.js';
-import { EDGE_FEATURES, NUM_EDGE_FEATURES } from '../graph/edge-features.js';
+import { assertAdjacency, shared } from '../graph/csr.js';
+import { EDGE_FEATURE_VALUES, EDGE_FEATURES, NUM_EDGE_FEATURES } from '../graph/edge-features.js';
 import { readBatches } from './arrow.js';
 import type { Manifest } from './manifest.js';
 import { EDGES, GRAPH_SUBREDDITS, GRAPH_USERS } from './tables.js';
@@ -12,10 +12,9 @@ export async function loadGraph(folder: string, manifest: Manifest): Promise<Bip
   const rowsOf = (file: string) => manifest.outputs[file]?.rows ?? 0;
   const numEdges = rowsOf(EDGES.file);
   const numUsers = rowsOf(GRAPH_USERS.file);
-  const rowPtr = new Uint32Array(numUsers + 1);
-  const colIndex = new Uint32Array(numEdges);
-  const weight = new Float32Array(numEdges);
-  const features = new Float32Array(numEdges * NUM_EDGE_FEATURES);
+  const rowPtr = shared(Uint32Array, numUsers + 1);
+  const colIndex = shared(Uint32Array, numEdges);
+  const codes = EDGE_FEATURES.map(() => shared(Uint8Array, numEdges));
   const fail = (what: string): never => {
     const path = `${folder}/${EDGES.file}`;
     throw new IntegrityError('ERR_GRAPH', `${path}: ${what}. Run build-graph again with --force.`, { path });
@@ -23,20 +22,20 @@ export async function loadGraph(folder: string, manifest: Manifest): Promise<Bip
   let e = 0;
   let lastUser = 0;
   for await (const batch of readBatches(folder, EDGES)) {
-    if (e + batch.user.length > numEdges) fail(`holds more than the ${numEdges} edges of its manifest`);
+    const users = batch.user;
+    if (e + users.length > numEdges) fail(`holds more than the ${numEdges} edges of its manifest`);
     colIndex.set(batch.subreddit, e);
-    weight.set(batch.weight, e);
-    for (let i = 0; i < batch.user.length; i++, e++) {
-      const user = batch.user[i];
+    for (let f = 0; f < NUM_EDGE_FEATURES; f++) codes[f].set(batch[EDGE_FEATURES[f]], e);
+    for (let i = 0; i < users.length; i++, e++) {
+      const user = users[i];
       if (user < lastUser || user >= numUsers) fail(`edge ${e} of user ${user} is out of order`);
       lastUser = user;
       rowPtr[user + 1]++;
-      for (let f = 0; f < NUM_EDGE_FEATURES; f++) features[e * NUM_EDGE_FEATURES + f] = batch[EDGE_FEATURES[f]][i];
     }
   }
   if (e !== numEdges) fail(`holds ${e} edges, not the ${numEdges} of its manifest`);
   for (let u = 0; u < numUsers; u++) rowPtr[u + 1] += rowPtr[u];
-  const graph = { numRows: numUsers, numCols: rowsOf(GRAPH_SUBREDDITS.file), rowPtr, colIndex, weight };
-  assertCsr(graph);
-  return createBipartite(graph, features, NUM_EDGE_FEATURES);
+  const graph = { numRows: numUsers, numCols: rowsOf(GRAPH_SUBREDDITS.file), rowPtr, colIndex };
+  assertAdjacency(graph);
+  return createBipartite(graph, { numFeatures: NUM_EDGE_FEATURES, codes, values: EDGE_FEATURE_VALUES });
 }

@@ -1,16 +1,31 @@
+import { EDGE_FEATURE_VALUES } from '../graph/edge-features.js';
+
 /**
  * Data dictionary: every table that stages leave on disk, its columns and their types, in one place.
  *
  * Tables are Arrow IPC files. Column names and types are spelled here and nowhere else; raise a stage's version when one
- * changes its meaning. `vector` is a fixed-size list of float32 whose length the file itself carries.
+ * changes its meaning. `vector` is a fixed-size list of float32 whose length the file itself carries. `code` is a
+ * dictionary-encoded float32: a byte a row for us, numbers for whoever reads the file.
  */
-export type ColumnType = 'u32' | 'i32' | 'u64' | 'i64' | 'f32' | 'utf8' | 'vector';
+export type ColumnType = 'u32' | 'i32' | 'u64' | 'i64' | 'f32' | 'utf8' | 'vector' | 'code';
 
 export interface TableDefinition {
   readonly file: string;
   readonly description: string;
-  readonly columns: Readonly<Record<string, { readonly type: ColumnType; readonly description: string }>>;
+  readonly columns: Readonly<Record<string, ColumnDefinition>>;
 }
+
+export interface ColumnDefinition {
+  readonly type: ColumnType;
+  readonly description: string;
+  readonly values?: Float32Array; // [256] what each code stands for; given for `code` alone
+}
+
+/** Codes of the f-th feature of edges. */
+const edgeFeatureCode = (f: number) => ({
+  type: 'code' as const,
+  values: EDGE_FEATURE_VALUES.subarray(256 * f, 256 * (f + 1)),
+});
 
 export const INTERACTIONS = {
   file: 'interactions.arrow',
@@ -51,13 +66,13 @@ export const EDGES = {
     user: { type: 'u32', description: 'row of nodes-users.arrow' },
     subreddit: { type: 'u32', description: 'row of nodes-subreddits.arrow' },
     weight: { type: 'f32', description: 'strength of the tie, > 0' },
-    log_posts: { type: 'f32', description: 'log(1 + posts)' },
-    log_comments: { type: 'f32', description: 'log(1 + comments)' },
+    log_posts: { ...edgeFeatureCode(0), description: 'log(1 + posts)' },
+    log_comments: { ...edgeFeatureCode(1), description: 'log(1 + comments)' },
     recency: {
-      type: 'f32',
+      ...edgeFeatureCode(2),
       description: 'halves with each half-life since the last action, in (0, 1]; 1 where unknown',
     },
-    mean_score: { type: 'f32', description: 'signed log of the mean score of an action' },
+    mean_score: { ...edgeFeatureCode(3), description: 'signed log of the mean score of an action' },
   },
 } as const satisfies TableDefinition;
 

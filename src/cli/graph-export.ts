@@ -4,7 +4,7 @@ import { readManifest } from '../artifacts/manifest.js';
 import { RunDirectory, writeFileDurably } from '../artifacts/run-directory.js';
 import { GRAPH_SUBREDDITS, PROJECTION } from '../artifacts/tables.js';
 import { InputError, UsageError } from '../core/errors.js';
-import { EDGE_FEATURES } from '../graph/edge-features.js';
+import { EDGE_FEATURES, edgeWeight } from '../graph/edge-features.js';
 import {
   exportGexf,
   exportGraphml,
@@ -47,6 +47,7 @@ export async function graphExport(shell: Shell, flags: GraphExportFlags): Promis
   const options = {
     subredditNames,
     edgeFeatureNames: EDGE_FEATURES,
+    edgeWeight: (edge: number) => edgeWeight(graph.edgeFeatures, edge),
     subredditIds: subreddits,
     describeNode: (kind: 'user' | 'subreddit', id: number) =>
       kind === 'subreddit' ? { community: community[id] } : {},

@@ -1,4 +1,4 @@
-import type { Csr } from '../graph/csr.js';
+import type { Adjacency } from '../graph/csr.js';
 
 export interface DistinguishingOptions {
   readonly topN?: number; // default 20 subreddits a cluster
@@ -29,7 +29,7 @@ export interface DistinguishingSubreddit {
  * @returns one list per cluster, at most `topN` long; empty for an empty cluster
  */
 export function findDistinguishingSubreddits(
-  userToSubreddit: Csr,
+  userToSubreddit: Adjacency,
   assignment: Int32Array,
   k: number,
   options: DistinguishingOptions = {},

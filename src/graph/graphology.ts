@@ -12,8 +12,8 @@ import louvainModule from 'graphology-communities-louvain';
 import * as gexf from 'graphology-gexf';
 import { InputError, messageOf, ResourceError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
-import type { BipartiteGraph } from './bipartite.js';
-import type { Csr } from './csr.js';
+import { type BipartiteGraph, gatherFeatures } from './bipartite.js';
+import type { Adjacency, Csr } from './csr.js';
 import type { Projection } from './projection.js';
 
 /** graphology holds 272–321 B an edge and needs 5 s to build a million; a `Map` of its ends at 2^24. */
@@ -25,6 +25,7 @@ export type GraphAttributes = Readonly<Record<string, string | number | boolean 
 export interface GraphologyOptions {
   readonly subredditNames: readonly string[]; // [M] labels of subreddits
   readonly edgeFeatureNames?: readonly string[]; // [F] names of the bipartite edge features; default: none written
+  readonly edgeWeight?: (edge: number) => number; // of the bipartite graph; default: none written
   /** More about a node, by side and id in the store: its community, its cluster. */
   readonly describeNode?: (kind: 'user' | 'subreddit', id: number) => GraphAttributes;
   /** Only these subreddits, the edges between or at them, and the users they have. Default: everything. */
@@ -34,9 +35,9 @@ export interface GraphologyOptions {
 
 /** The user–subreddit graph, or its part around `subredditIds`, with all its attributes. */
 export function toBipartiteGraphology(graph: BipartiteGraph, options: GraphologyOptions): UndirectedGraph {
-  const { userToSubreddit, subredditToUser, edgeFeatures, numEdgeFeatures } = graph;
-  const { rowPtr, colIndex, weight } = userToSubreddit;
-  const { edgeFeatureNames = [], describeNode } = options;
+  const { userToSubreddit, subredditToUser, edgeFeatures } = graph;
+  const { rowPtr, colIndex } = userToSubreddit;
+  const { edgeFeatureNames = [], edgeWeight, describeNode } = options;
   const subredditIds = options.subredditIds ?? allIds(subredditToUser.numRows);
 
   let numEdges = 0;
@@ -53,9 +54,10 @@ export function toBipartiteGraphology(graph: BipartiteGraph, options: Graphology
     for (let e = rowPtr[i]; e < rowPtr[i + 1]; e++) {
       if (!chosen[colIndex[e]]) continue;
       if (!out.hasNode(key)) addUser();
-      const attributes: Record<string, number> = { weight: weight[e] };
+      const attributes: Record<string, number> = edgeWeight ? { weight: edgeWeight(e) } : {};
+      const features = gatherFeatures(edgeFeatures, [e]);
       edgeFeatureNames.forEach((name, f) => {
-        attributes[name] = edgeFeatures[e * numEdgeFeatures + f];
+        attributes[name] = features[f];
       });
       out.addUndirectedEdgeWithKey(`edge:${e}`, key, `subreddit:${colIndex[e]}`, attributes);
     }
@@ -66,7 +68,7 @@ export function toBipartiteGraphology(graph: BipartiteGraph, options: Graphology
 /** The subreddit–subreddit graph, or its part among `subredditIds`; edges carry `weight` (cosine) and `shared`. */
 export function toProjectionGraphology(
   projection: Projection,
-  subredditToUser: Csr,
+  subredditToUser: Adjacency,
   options: GraphologyOptions,
 ): UndirectedGraph {
   const { rowPtr, colIndex, weight } = projection.graph;
@@ -86,7 +88,12 @@ export function toProjectionGraphology(
   return out;
 }
 
-function addSubreddits(out: UndirectedGraph, ids: Uint32Array, subredditToUser: Csr, options: GraphologyOptions): void {
+function addSubreddits(
+  out: UndirectedGraph,
+  ids: Uint32Array,
+  subredditToUser: Adjacency,
+  options: GraphologyOptions,
+): void {
   for (const j of ids) {
     const numUsers = subredditToUser.rowPtr[j + 1] - subredditToUser.rowPtr[j];
     const own = { kind: 'subreddit', label: options.subredditNames[j], users: numUsers };
@@ -117,7 +124,7 @@ export type SubredditSelection =
  */
 export function selectSubreddits(
   selection: SubredditSelection,
-  subredditToUser: Csr,
+  subredditToUser: Adjacency,
   subredditNames: readonly string[],
   communities: Int32Array = new Int32Array(0),
 ): Uint32Array {

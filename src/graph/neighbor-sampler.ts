@@ -1,5 +1,5 @@
 import type { Random } from '../core/random.js';
-import type { Csr } from './csr.js';
+import type { Adjacency } from './csr.js';
 
 /**
  * What one hop of sampling returns. Local indices count from 0 within the block.
@@ -17,16 +17,16 @@ export interface SampledBlock {
  * Keeps at most `fanout` neighbors of each seed, uniformly and without replacement.
  *
  * @param isHidden edges that must not carry messages, such as those the loss predicts; called with a position in
- *   `graph`
+ *   `graph` and its row
  * @param continueTable keeps the local ids of the relabeler's last block and adds to them
  */
 export function sampleNeighbors(
-  graph: Csr,
+  graph: Adjacency,
   seeds: ArrayLike<number>,
   fanout: number,
   random: Random,
   relabeler: Relabeler,
-  isHidden?: (edge: number) => boolean,
+  isHidden?: (edge: number, row: number) => boolean,
   continueTable = false,
 ): SampledBlock {
   const rowPtr = new Int32Array(seeds.length + 1);
@@ -36,7 +36,7 @@ export function sampleNeighbors(
     row.length = 0;
     const begin = graph.rowPtr[seeds[i]];
     const end = graph.rowPtr[seeds[i] + 1];
-    if (isHidden) sampleVisible(begin, end, fanout, random, isHidden, row);
+    if (isHidden) sampleVisible(begin, end, fanout, random, (e) => isHidden(e, seeds[i]), row);
     else sampleRange(begin, end, fanout, random, row);
     for (const e of row) edges.push(e);
     rowPtr[i + 1] = edges.length;

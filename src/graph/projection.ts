@@ -1,5 +1,5 @@
 import type { BipartiteGraph } from './bipartite.js';
-import { type Csr, transpose } from './csr.js';
+import { type Csr, transposeWeighted } from './csr.js';
 
 export interface ProjectionOptions {
   /**
@@ -171,7 +171,7 @@ class PickList {
 
 /** Union of the picks and their transpose: each row is the merge of two ascending lists of equal-valued entries. */
 function uniteDirections(picks: Csr, pickShared: Uint32Array): { graph: Csr; shared: Uint32Array } {
-  const { transposed: back, edgeIds } = transpose(picks);
+  const { transposed: back, edgeIds } = transposeWeighted(picks);
   const numRows = picks.numRows;
   const rowPtr = new Uint32Array(numRows + 1);
   const colIndex = new Uint32Array(2 * picks.colIndex.length);

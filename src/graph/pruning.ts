@@ -1,4 +1,4 @@
-import { type Csr, transpose } from './csr.js';
+import { type Adjacency, transpose } from './csr.js';
 
 /** Bounds that every kept user and subreddit meets inside the pruned graph. */
 export interface PruneOptions {
@@ -8,12 +8,10 @@ export interface PruneOptions {
   readonly maxSubredditsPerUser?: number; // default none
 }
 
-/** What pruning left. Local ids count from 0; `userIds`, `subredditIds` and `edgeIds` lead back. */
-export interface PrunedGraph {
-  readonly graph: Csr; // users × subreddits, local ids
+/** What pruning leaves. */
+export interface PrunedNodes {
   readonly userIds: Uint32Array; // [kept users] ids in the given graph, ascending
   readonly subredditIds: Uint32Array; // [kept subreddits] ids in the given graph, ascending
-  readonly edgeIds: Uint32Array; // [kept edges] positions in the given graph, ascending
   readonly counts: PruneCounts;
 }
 
@@ -38,10 +36,10 @@ export interface PruneCounts {
  *
  * @param graph users × subreddits
  */
-export function pruneBipartite(graph: Csr, options: PruneOptions = {}): PrunedGraph {
+export function pruneBipartite(graph: Adjacency, options: PruneOptions = {}): PrunedNodes {
   const { minSubredditsPerUser = 2, minUsersPerSubreddit = 10, maxSubredditsPerUser = Infinity } = options;
-  const { numRows: numUsers, numCols: numSubreddits, rowPtr, colIndex, weight } = graph;
-  const bySubreddit = transpose(graph).transposed;
+  const { numRows: numUsers, numCols: numSubreddits, rowPtr, colIndex } = graph;
+  const bySubreddit = transpose(graph);
 
   const userDegree = degreesOf(graph);
   const subredditDegree = degreesOf(bySubreddit);
@@ -92,34 +90,49 @@ export function pruneBipartite(graph: Csr, options: PruneOptions = {}): PrunedGr
   users.kept = userIds.length;
   subreddits.kept = subredditIds.length;
   edges.kept = edges.read - edges.userAboveMax - edges.userBelowMin - edges.subredditBelowMin;
+  return { userIds, subredditIds, counts: { users, subreddits, edges } };
+}
 
-  const localSubreddit = new Uint32Array(numSubreddits);
-  for (let j = 0; j < subredditIds.length; j++) localSubreddit[subredditIds[j]] = j;
+/**
+ * The graph of the kept nodes; ids count from 0 in their order.
+ *
+ * In place: edges only move forward, so the result lies in the arrays of `graph` and `codes`, which lose what they held.
+ * At hundreds of millions of edges a copy is what would not fit.
+ *
+ * @param codes columns [E] that go with the edges
+ */
+export function keepNodes(
+  graph: Adjacency,
+  codes: readonly Uint8Array[],
+  { userIds, subredditIds }: Pick<PrunedNodes, 'userIds' | 'subredditIds'>,
+): { graph: Adjacency; codes: Uint8Array[] } {
+  const { rowPtr, colIndex } = graph;
+  const localSubreddit = new Uint32Array(graph.numCols); // + 1, 0 = gone
+  for (let j = 0; j < subredditIds.length; j++) localSubreddit[subredditIds[j]] = j + 1;
   const outPtr = new Uint32Array(userIds.length + 1);
-  const outIndex = new Uint32Array(edges.kept);
-  const outWeight = new Float32Array(edges.kept);
-  const edgeIds = new Uint32Array(edges.kept);
   let at = 0;
   for (let i = 0; i < userIds.length; i++) {
     for (let e = rowPtr[userIds[i]]; e < rowPtr[userIds[i] + 1]; e++) {
-      if (subredditGone[colIndex[e]]) continue;
-      outIndex[at] = localSubreddit[colIndex[e]];
-      outWeight[at] = weight[e];
-      edgeIds[at++] = e;
+      const local = localSubreddit[colIndex[e]];
+      if (local === 0) continue;
+      colIndex[at] = local - 1;
+      for (const column of codes) column[at] = column[e];
+      at++;
     }
     outPtr[i + 1] = at;
   }
-  const pruned = { numRows: userIds.length, numCols: subredditIds.length, rowPtr: outPtr };
   return {
-    graph: { ...pruned, colIndex: outIndex, weight: outWeight },
-    userIds,
-    subredditIds,
-    edgeIds,
-    counts: { users, subreddits, edges },
+    graph: {
+      numRows: userIds.length,
+      numCols: subredditIds.length,
+      rowPtr: outPtr,
+      colIndex: colIndex.subarray(0, at),
+    },
+    codes: codes.map((column) => column.subarray(0, at)),
   };
 }
 
-function degreesOf(graph: Csr): Uint32Array {
+function degreesOf(graph: Adjacency): Uint32Array {
   const degree = new Uint32Array(graph.numRows);
   for (let i = 0; i < graph.numRows; i++) degree[i] = graph.rowPtr[i + 1] - graph.rowPtr[i];
   return degree;

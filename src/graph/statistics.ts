@@ -1,4 +1,4 @@
-import type { Csr } from './csr.js';
+import type { Adjacency } from './csr.js';
 
 /** How degrees are spread on one side of the graph. Quantiles are nearest-rank: each is a degree that occurs. */
 export interface DegreeStatistics {
@@ -33,7 +33,7 @@ export interface GraphStatistics {
 }
 
 /** Degrees of both sides, density and connectedness. O(E + N log N). All zeros for an empty graph. */
-export function describeGraph(graph: Csr): GraphStatistics {
+export function describeGraph(graph: Adjacency): GraphStatistics {
   const { numRows: numUsers, numCols: numSubreddits, rowPtr, colIndex } = graph;
   const numEdges = colIndex.length;
   const userDegree = new Uint32Array(numUsers);
@@ -90,7 +90,7 @@ function binByPowersOfTwo(sorted: Uint32Array): DegreeBin[] {
 }
 
 /** Union–find over users and subreddits (subreddit j is node numUsers + j) with path halving. */
-function countComponents(graph: Csr): { numComponents: number; largest: number } {
+function countComponents(graph: Adjacency): { numComponents: number; largest: number } {
   const { numRows: numUsers, numCols: numSubreddits, rowPtr, colIndex } = graph;
   const numNodes = numUsers + numSubreddits;
   const parent = new Uint32Array(numNodes);

@@ -2,7 +2,7 @@ import { TableWriter, writeTable } from '../artifacts/arrow.js';
 import { loadGraph } from '../artifacts/load-graph.js';
 import { readSafetensors } from '../artifacts/safetensors.js';
 import { ATTENTION, SUBREDDIT_EMBEDDINGS, USER_EMBEDDINGS } from '../artifacts/tables.js';
-import type { Csr } from '../graph/csr.js';
+import type { Adjacency } from '../graph/csr.js';
 import type { EncodedUsers } from '../training/inference.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
@@ -27,7 +27,7 @@ export const embed: Stage = {
     const { restoreEncoder } = await import('../training/trainer.js');
     const { dim, heads: numHeads } = trainedWith;
     const { encoder, inTable, outTable } = restoreEncoder(
-      { dim, numHeads, numEdgeFeatures: graph.numEdgeFeatures },
+      { dim, numHeads, numEdgeFeatures: graph.edgeFeatures.numFeatures },
       tensors,
     );
 
@@ -68,7 +68,7 @@ export const embed: Stage = {
 };
 
 /** Each user's subreddits by attention, descending; ties to the smaller id. */
-function rankAttention(graph: Csr, { users, rowPtr, attention }: EncodedUsers) {
+function rankAttention(graph: Adjacency, { users, rowPtr, attention }: EncodedUsers) {
   const numEdges = attention.length;
   const columns = {
     user: new Uint32Array(numEdges),

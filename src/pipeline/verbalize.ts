@@ -4,6 +4,7 @@ import { writeFileDurably } from '../artifacts/run-directory.js';
 import { ASSIGNMENTS, ATTENTION, CLUSTERS, EDGES, GRAPH_SUBREDDITS } from '../artifacts/tables.js';
 import { InputError, PrivacyError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
+import { COUNT_OF_CODE } from '../graph/edge-features.js';
 import type { LanguageModel } from '../llm/language-model.js';
 import { buildEvidencePacks, type ClusterProfile, EVIDENCE_DEFAULTS } from '../personas/evidence.js';
 import { personaJsonSchema } from '../personas/persona.js';
@@ -144,7 +145,7 @@ async function profileClusters({
       const c = clusterOf[user[i]];
       if (c < 0) continue;
       usersInCluster[c * numSubreddits + subreddit[i]]++;
-      interactions[c] += Math.round(Math.expm1(log_posts[i])) + Math.round(Math.expm1(log_comments[i]));
+      interactions[c] += COUNT_OF_CODE[log_posts[i]] + COUNT_OF_CODE[log_comments[i]];
     }
   }
   const attentionMass = new Float64Array(k * numSubreddits);
@@ -157,7 +158,7 @@ async function profileClusters({
   const profiles = Array.from({ length: k }, (_, cluster) => ({
     cluster,
     users: sizes[cluster],
-    interactions: interactions[cluster],
+    interactions: Math.round(interactions[cluster]),
     subreddits: names.flatMap((name, s) => {
       const at = cluster * numSubreddits + s;
       if (usersInCluster[at] === 0) return [];

@@ -1,5 +1,5 @@
 import type { Random } from '../core/random.js';
-import type { BipartiteGraph } from '../graph/bipartite.js';
+import { type BipartiteGraph, edgeIdOf, gatherFeatures } from '../graph/bipartite.js';
 import { Relabeler, type SampledBlock, sampleNeighbors } from '../graph/neighbor-sampler.js';
 
 /** Edges of a block as the encoder takes them: B targets, E edges, F features. Local indices. */
@@ -89,13 +89,13 @@ export class BatchSampler {
 
   /** Blocks for encoding users from those of their links that are not hidden. */
   private sampleInput(seeds: Uint32Array, degree: Float32Array, random: Random): EncoderInput {
-    const { userToSubreddit, subredditToUser, edgeIds } = this.graph;
+    const { userToSubreddit, subredditToUser, edgeFeatures } = this.graph;
     const [perUser, perSubreddit] = this.options.fanout;
     const isHidden = (e: number) => this.hidden[e] === 1;
 
     const outer = sampleNeighbors(userToSubreddit, seeds, perUser, random, this.subreddits, isHidden);
-    const inner = sampleNeighbors(subredditToUser, outer.nodeIds, perSubreddit, random, this.users, (e) =>
-      isHidden(edgeIds[e]),
+    const inner = sampleNeighbors(subredditToUser, outer.nodeIds, perSubreddit, random, this.users, (e, s) =>
+      isHidden(edgeIdOf(userToSubreddit, subredditToUser.colIndex[e], s)),
     );
     // the same table goes on, so that the users' own subreddits stay the first rows
     const hop = sampleNeighbors(userToSubreddit, inner.nodeIds, perUser, random, this.subreddits, isHidden, true);
@@ -104,15 +104,13 @@ export class BatchSampler {
       rows: hop.nodeIds,
       numStates: outer.nodeIds.length,
       hopUsers: { rowPtr: hop.rowPtr, colIndex: hop.colIndex },
-      toSubreddits: this.edgeBlock(inner, (e) => edgeIds[e]),
-      toUsers: this.edgeBlock(outer, (e) => e),
+      toSubreddits: {
+        ...inner,
+        edgeFeatures: gatherFeatures(edgeFeatures, edgesOfBlock(this.graph, outer.nodeIds, inner)),
+      },
+      toUsers: { ...outer, edgeFeatures: gatherFeatures(edgeFeatures, outer.edgeIds) },
       degree,
     };
-  }
-
-  private edgeBlock({ rowPtr, colIndex, edgeIds }: SampledBlock, userMajor: (edge: number) => number): EdgeBlock {
-    const { edgeFeatures, numEdgeFeatures } = this.graph;
-    return { rowPtr, colIndex, edgeFeatures: gatherFeatures(edgeFeatures, numEdgeFeatures, edgeIds, userMajor) };
   }
 
   /**
@@ -173,17 +171,15 @@ export class BatchSampler {
   }
 }
 
-/** Feature rows [E, F] of some edges, given as positions that `userMajor` translates. */
-export function gatherFeatures(
-  edgeFeatures: Float32Array,
-  numEdgeFeatures: number,
-  edgeIds: ArrayLike<number>,
-  userMajor: (edge: number) => number,
-): Float32Array {
-  const out = new Float32Array(edgeIds.length * numEdgeFeatures);
-  for (let i = 0; i < edgeIds.length; i++) {
-    const at = userMajor(edgeIds[i]) * numEdgeFeatures;
-    for (let f = 0; f < numEdgeFeatures; f++) out[i * numEdgeFeatures + f] = edgeFeatures[at + f];
-  }
-  return out;
+/** Ids of the edges of a block that was sampled from subreddits to users [E]. */
+export function edgesOfBlock(
+  { userToSubreddit, subredditToUser }: BipartiteGraph,
+  subreddits: ArrayLike<number>,
+  { rowPtr, edgeIds }: Pick<SampledBlock, 'rowPtr' | 'edgeIds'>,
+): Uint32Array {
+  const edges = new Uint32Array(edgeIds.length);
+  for (let i = 0; i < subreddits.length; i++)
+    for (let at = rowPtr[i]; at < rowPtr[i + 1]; at++)
+      edges[at] = edgeIdOf(userToSubreddit, subredditToUser.colIndex[edgeIds[at]], subreddits[i]);
+  return edges;
 }

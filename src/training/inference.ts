@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../core/random.js';
-import type { BipartiteGraph } from '../graph/bipartite.js';
+import { type BipartiteGraph, gatherFeatures } from '../graph/bipartite.js';
 import { Relabeler, sampleNeighbors } from '../graph/neighbor-sampler.js';
 import { gatherRows } from '../kernels/row-adam/numeric.js';
 import type { Encoder } from '../nn/encoder.js';
-import { gatherFeatures } from './batch.js';
+import { edgesOfBlock } from './batch.js';
 import { bagTensors, blockTensors } from './blocks.js';
 
 /** Subreddits encoded in one go, and edges of users in one go: bounds of memory, not of meaning. */
@@ -35,7 +35,7 @@ export function encodeAllSubreddits(
   fanout: number,
   random: Random,
 ): Float32Array {
-  const { userToSubreddit, subredditToUser, edgeIds, edgeFeatures, numEdgeFeatures } = graph;
+  const { userToSubreddit, subredditToUser, edgeFeatures } = graph;
   const { dim } = encoder.config;
   const numSubreddits = userToSubreddit.numCols;
   const users = new Relabeler(userToSubreddit.numRows);
@@ -47,11 +47,11 @@ export function encodeAllSubreddits(
     const targets = Int32Array.from({ length: end - begin }, (_, i) => begin + i);
     const inner = sampleNeighbors(subredditToUser, targets, fanout, draws, users);
     const hop = sampleNeighbors(userToSubreddit, inner.nodeIds, HOP_LINKS, draws, subreddits);
-    const features = gatherFeatures(edgeFeatures, numEdgeFeatures, inner.edgeIds, (e) => edgeIds[e]);
+    const features = gatherFeatures(edgeFeatures, edgesOfBlock(graph, targets, inner));
     const out = tf.tidy(() => {
       const hopUsers = encoder.userFeatures(tableRows(inTable, dim, hop.nodeIds), bagTensors(hop));
       const rows = tf.tensor2d(inTable.slice(begin * dim, end * dim), [end - begin, dim]);
-      const block = blockTensors({ ...inner, edgeFeatures: features }, numEdgeFeatures);
+      const block = blockTensors({ ...inner, edgeFeatures: features }, edgeFeatures.numFeatures);
       return encoder.encodeSubreddits(rows, hopUsers, block).dataSync() as Float32Array;
     });
     states.set(out, begin * dim);
@@ -92,7 +92,7 @@ function encodeTogether(
   users: Uint32Array,
   numEdges: number,
 ): EncodedUsers {
-  const { userToSubreddit, edgeFeatures, numEdgeFeatures } = graph;
+  const { userToSubreddit, edgeFeatures } = graph;
   const { dim, numHeads } = encoder.config;
   const relabeler = new Relabeler(userToSubreddit.numCols);
   relabeler.begin();
@@ -108,13 +108,13 @@ function encodeTogether(
     rowPtr[b + 1] = at;
   }
   const degree = Float32Array.from(users, (_, b) => rowPtr[b + 1] - rowPtr[b]);
-  const block = { rowPtr, colIndex, edgeFeatures: gatherFeatures(edgeFeatures, numEdgeFeatures, edges, (e) => e) };
+  const block = { rowPtr, colIndex, edgeFeatures: gatherFeatures(edgeFeatures, edges) };
   const ids = relabeler.nodeIds();
   const [vectors, perHead] = tf.tidy(() => {
     const out = encoder.encodeUsers(
       tableRows(inTable, dim, ids),
       tableRows(states, dim, ids),
-      blockTensors(block, numEdgeFeatures),
+      blockTensors(block, edgeFeatures.numFeatures),
       tf.tensor1d(degree),
     );
     return [out.vectors.dataSync() as Float32Array, out.attention.dataSync() as Float32Array];

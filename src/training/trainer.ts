@@ -158,7 +158,7 @@ class Trainer {
     private readonly random: Random,
   ) {
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
-    this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.numEdgeFeatures });
+    this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.edgeFeatures.numFeatures });
     const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
     this.inTable = createTable(tables.input);
     this.outTable = createTable(tables.output);
@@ -212,7 +212,7 @@ class Trainer {
 
   /** Vectors of the users of a batch [B, D]. */
   private encode(rows: tf.Tensor2D, { input }: TrainingBatch): tf.Tensor2D {
-    const { numEdgeFeatures } = this.graph;
+    const numEdgeFeatures = this.graph.edgeFeatures.numFeatures;
     const hopUsers = this.encoder.userFeatures(rows, bagTensors(input.hopUsers));
     const ownRows = tf.slice(rows, [0, 0], [input.numStates, this.options.dim]);
     const states = this.encoder.encodeSubreddits(ownRows, hopUsers, blockTensors(input.toSubreddits, numEdgeFeatures));

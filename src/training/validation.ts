@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../core/random.js';
-import { type BipartiteGraph, createBipartite } from '../graph/bipartite.js';
+import { type BipartiteGraph, withoutEdges } from '../graph/bipartite.js';
 import type { Encoder } from '../nn/encoder.js';
 import { encodeAllSubreddits, encodeUsers } from './inference.js';
 import { RankingMeter, type RankingQuality } from './ranking.js';
-import { type Holdout, holdOut, withoutEdges } from './split.js';
+import { type Holdout, holdOut } from './split.js';
 
 /** An encoder with its tables of subreddits. */
 export interface Model {
@@ -27,7 +27,7 @@ export class Validation {
     private readonly random: Random,
   ) {
     this.holdout = holdOut(graph.userToSubreddit, maxUsers, random.fork('holdout'));
-    this.visible = visibleGraph(graph, this.holdout);
+    this.visible = withoutEdges(graph, this.holdout.edges);
   }
 
   /** Ranks all subreddits for each validation user by the dot product of their vectors. */
@@ -77,17 +77,6 @@ export class Validation {
       hidden.push(colIndex[edges[at]]);
     return hidden;
   }
-}
-
-/** The graph that training sees: without the links to validate on. */
-function visibleGraph(graph: BipartiteGraph, holdout: Holdout): BipartiteGraph {
-  const { edgeFeatures, numEdgeFeatures } = graph;
-  const { graph: visible, kept } = withoutEdges(graph.userToSubreddit, holdout.edges);
-  const features = new Float32Array(kept.length * numEdgeFeatures);
-  for (let e = 0; e < kept.length; e++)
-    for (let f = 0; f < numEdgeFeatures; f++)
-      features[e * numEdgeFeatures + f] = edgeFeatures[kept[e] * numEdgeFeatures + f];
-  return createBipartite(visible, features, numEdgeFeatures);
 }
 
 /** First position whose value is not below `value`. */

@@ -16,6 +16,9 @@ import { temporaryFolders } from './folders.js';
 
 const newFolder = temporaryFolders();
 
+/** What the codes of a test stand for. */
+const VALUES = Float32Array.from({ length: 256 }, (_, code) => code / 4);
+
 /** One column of each type. */
 const EVERYTHING = {
   file: 'everything.arrow',
@@ -28,6 +31,7 @@ const EVERYTHING = {
     f32: { type: 'f32', description: '' },
     utf8: { type: 'utf8', description: '' },
     vector: { type: 'vector', description: '' },
+    code: { type: 'code', values: VALUES, description: '' },
   },
 } as const satisfies TableDefinition;
 
@@ -41,6 +45,7 @@ const row = fc.record({
   f32: fc.float(),
   utf8: fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', 'r/日本語', 'Ελλάδα', '👩‍👩‍👧', 'a\u0000b')),
   vector: fc.tuple(fc.float(), fc.float(), fc.float()),
+  code: fc.nat(255),
 });
 type Row = typeof row extends fc.Arbitrary<infer R> ? R : never;
 
@@ -53,11 +58,12 @@ function columnsOf(rows: readonly Row[]): Columns<typeof EVERYTHING> {
     f32: Float32Array.from(rows, (r) => r.f32),
     utf8: rows.map((r) => r.utf8),
     vector: Float32Array.from(rows.flatMap((r) => r.vector)),
+    code: Uint8Array.from(rows, (r) => r.code),
   };
 }
 
 const oneColumn = (type: ColumnType, name = 'x') =>
-  ({ file: 'one.arrow', description: '', columns: { [name]: { type, description: '' } } }) as const;
+  ({ file: 'one.arrow', description: '', columns: { [name]: { type, values: VALUES, description: '' } } }) as const;
 
 const someRows = fc.sample(row, { seed: 1, numRuns: 20 });
 
@@ -128,11 +134,15 @@ describe('writeTable and readTable', () => {
       'f32: Float32',
       'utf8: Utf8',
       'vector: FixedSizeList[3]<Float32>',
+      'code: Dictionary<Uint8, Float32>',
     ]);
     expect(table.numRows).toBe(someRows.length);
     someRows.forEach((expected, i) => {
       const actual = { ...table.get(i)?.toJSON() };
-      expect({ ...actual, vector: [...(actual['vector'] ?? [])] }).toEqual({ ...expected });
+      expect({ ...actual, vector: [...(actual['vector'] ?? [])] }).toEqual({
+        ...expected,
+        code: VALUES[expected.code],
+      });
     });
   });
 
@@ -140,7 +150,7 @@ describe('writeTable and readTable', () => {
     const folder = newFolder();
     writeTable(folder, EVERYTHING, columnsOf([]), LENGTH);
     const table = tableFromIPC(readFileSync(`${folder}/everything.arrow`));
-    expect([table.numRows, table.schema.fields.length]).toEqual([0, 7]);
+    expect([table.numRows, table.schema.fields.length]).toEqual([0, 8]);
   });
 });
 
@@ -199,7 +209,7 @@ describe('readBatches', () => {
     });
   });
 
-  const types: ColumnType[] = ['u32', 'i32', 'u64', 'i64', 'f32', 'utf8', 'vector'];
+  const types: ColumnType[] = ['u32', 'i32', 'u64', 'i64', 'f32', 'utf8', 'vector', 'code'];
   const values = columnsOf(someRows);
   const confusions = types.flatMap((written) =>
     types.filter((type) => type !== written).map((read) => [written, read]),

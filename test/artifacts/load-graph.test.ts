@@ -10,21 +10,20 @@ const newFolder = temporaryFolders();
 interface Edge {
   readonly user: number;
   readonly subreddit: number;
-  readonly weight?: number;
 }
 
 /** Writes edges as build-graph does; `sizes` are what its manifest claims. */
 function load(edges: readonly Edge[], sizes: { users: number; subreddits: number; edges?: number }) {
   const folder = newFolder();
-  const column = (value: (e: Edge, i: number) => number) => Float32Array.from(edges, value);
+  const codes = (f: number) => Uint8Array.from(edges, (_, e) => 10 * e + f);
   writeTable(folder, EDGES, {
     user: Uint32Array.from(edges, (e) => e.user),
     subreddit: Uint32Array.from(edges, (e) => e.subreddit),
-    weight: column((e) => e.weight ?? 1),
-    log_posts: column((_, i) => 10 * i),
-    log_comments: column((_, i) => 10 * i + 1),
-    recency: column((_, i) => 10 * i + 2),
-    mean_score: column((_, i) => 10 * i + 3),
+    weight: Float32Array.from(edges, () => 1),
+    log_posts: codes(0),
+    log_comments: codes(1),
+    recency: codes(2),
+    mean_score: codes(3),
   });
   const rows = (count: number) => ({ bytes: 0, sha256: '', rows: count });
   const outputs = {
@@ -36,11 +35,11 @@ function load(edges: readonly Edge[], sizes: { users: number; subreddits: number
 }
 
 describe('loadGraph', () => {
-  it('puts edges, weights and features where they belong, users without edges included', async () => {
+  it('puts edges and features where they belong, users without edges included', async () => {
     const edges = [
-      { user: 0, subreddit: 1, weight: 0.5 },
-      { user: 0, subreddit: 2, weight: 2 },
-      { user: 2, subreddit: 0, weight: 3 },
+      { user: 0, subreddit: 1 },
+      { user: 0, subreddit: 2 },
+      { user: 2, subreddit: 0 },
     ];
     const graph = await load(edges, { users: 4, subreddits: 3 });
     expect(graph.userToSubreddit).toEqual({
@@ -48,12 +47,14 @@ describe('loadGraph', () => {
       numCols: 3,
       rowPtr: Uint32Array.of(0, 2, 2, 3, 3),
       colIndex: Uint32Array.of(1, 2, 0),
-      weight: Float32Array.of(0.5, 2, 3),
     });
     expect([...graph.subredditToUser.colIndex]).toEqual([2, 0, 0]);
-    expect([...graph.edgeIds]).toEqual([2, 0, 1]);
-    expect(graph.numEdgeFeatures).toBe(4);
-    expect([...graph.edgeFeatures]).toEqual([0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23]);
+    expect(graph.edgeFeatures.codes.map((column) => [...column])).toEqual([
+      [0, 10, 20],
+      [1, 11, 21],
+      [2, 12, 22],
+      [3, 13, 23],
+    ]);
   });
 
   it('takes a graph without edges', async () => {
@@ -71,7 +72,6 @@ describe('loadGraph', () => {
     ['a subreddit beyond the last', two, { users: 2, subreddits: 1 }],
     ['subreddits out of order', [{ user: 0, subreddit: 1 }, two[0]], { users: 1, subreddits: 2 }],
     ['an edge twice', [two[0], two[0]], { users: 1, subreddits: 1 }],
-    ['a weight of zero', [{ user: 0, subreddit: 0, weight: 0 }], { users: 1, subreddits: 1 }],
     ['more edges than the manifest says', two, { users: 2, subreddits: 2, edges: 1 }],
     ['fewer edges than the manifest says', two, { users: 2, subreddits: 2, edges: 3 }],
   ])('refuses %s', async (_, edges, sizes) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assertCsr, type Csr, transpose } from '../../src/graph/csr.js';
+import { assertCsr, type Csr, transpose, transposeWeighted } from '../../src/graph/csr.js';
 import { csrOf, randomBipartite, rowsOf } from './graphs.js';
 
 const whole = csrOf([[0, 2], [], [1]], 3);
@@ -39,11 +39,11 @@ describe('assertCsr', () => {
   });
 });
 
-describe('transpose', () => {
+describe('transposeWeighted', () => {
   it('lists each edge under its column, rows ascending, and maps it back with its weight', () => {
     fc.assert(
       fc.property(randomBipartite, ({ graph, rows, numCols }) => {
-        const { transposed, edgeIds } = transpose(graph);
+        const { transposed, edgeIds } = transposeWeighted(graph);
         assertCsr(transposed);
         const expected = Array.from({ length: numCols }, (_, j) =>
           rows.flatMap((columns, i) => (columns.includes(j) ? [i] : [])),
@@ -63,12 +63,24 @@ describe('transpose', () => {
   it('undoes itself', () => {
     fc.assert(
       fc.property(randomBipartite, ({ graph }) => {
-        const once = transpose(graph);
-        const twice = transpose(once.transposed);
+        const once = transposeWeighted(graph);
+        const twice = transposeWeighted(once.transposed);
         expect(twice.transposed).toEqual(graph);
         expect([...twice.edgeIds].map((e) => once.edgeIds[e])).toEqual([...graph.colIndex.keys()]);
       }),
       { seed: 3 },
+    );
+  });
+});
+
+describe('transpose', () => {
+  it('has the rows that the weighted one has', () => {
+    fc.assert(
+      fc.property(randomBipartite, ({ graph }) => {
+        const { weight: _, ...expected } = transposeWeighted(graph).transposed;
+        expect(transpose(graph)).toEqual(expected);
+      }),
+      { seed: 4 },
     );
   });
 });

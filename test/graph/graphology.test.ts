@@ -15,7 +15,7 @@ import {
   toProjectionGraphology,
 } from '../../src/graph/graphology.js';
 import { projectSubreddits } from '../../src/graph/projection.js';
-import { bipartiteOf, csrOf, randomBipartite } from './graphs.js';
+import { bipartiteOf, csrOf, NO_FEATURES, randomBipartite } from './graphs.js';
 
 const namesOf = (numCols: number): string[] => Array.from({ length: numCols }, (_, j) => `name${j}`);
 
@@ -56,10 +56,13 @@ function modularityOf(graph: Csr, community: Int32Array, resolution: number): nu
 describe('toBipartiteGraphology', () => {
   it('shows every node and edge with its attributes', () => {
     const csr = csrOf([[0, 1], [], [1]], 3);
-    const graph = createBipartite(csr, Float32Array.from([1, 2, 3, 4, 5, 6]), 2);
+    const codes = [Uint8Array.of(1, 3, 5), Uint8Array.of(2, 4, 6)];
+    const values = Float32Array.from({ length: 512 }, (_, at) => at % 256);
+    const graph = createBipartite(csr, { numFeatures: 2, codes, values });
     const view = toBipartiteGraphology(graph, {
       subredditNames: ['a', 'b', 'c'],
       edgeFeatureNames: ['posts', 'comments'],
+      edgeWeight: (e) => csr.weight[e],
       describeNode: (kind, id) => (kind === 'user' ? { cluster: id } : {}),
     });
     expect([view.order, view.size]).toEqual([6, 3]); // the user and the subreddit without edges are there
@@ -182,8 +185,9 @@ describe.each(exporters)('export as $format', ({ write, parse }) => {
   it('is read back as the same graph', () => {
     fc.assert(
       fc.property(randomBipartite, ({ graph, numCols }) => {
-        const view = toBipartiteGraphology(createBipartite(graph, new Float32Array(0), 0), {
+        const view = toBipartiteGraphology(createBipartite(graph, NO_FEATURES), {
           subredditNames: namesOf(numCols),
+          edgeWeight: (e) => graph.weight[e],
         });
         const again = parse(write(view));
         expect(again.order).toBe(view.order);

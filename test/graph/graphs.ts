@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { type BipartiteGraph, createBipartite } from '../../src/graph/bipartite.js';
-import type { Csr } from '../../src/graph/csr.js';
+import { type BipartiteGraph, createBipartite, type EdgeFeatures } from '../../src/graph/bipartite.js';
+import type { Adjacency, Csr } from '../../src/graph/csr.js';
 
 /** A graph from the neighbors of each row; duplicates fold into one edge, weight = 1 + column. */
 export function csrOf(rows: readonly (readonly number[])[], numCols: number): Csr {
@@ -12,15 +12,17 @@ export function csrOf(rows: readonly (readonly number[])[], numCols: number): Cs
 }
 
 /** The neighbors of each row. */
-export function rowsOf(graph: Csr): number[][] {
+export function rowsOf(graph: Adjacency): number[][] {
   return Array.from({ length: graph.numRows }, (_, i) => [
     ...graph.colIndex.subarray(graph.rowPtr[i], graph.rowPtr[i + 1]),
   ]);
 }
 
+export const NO_FEATURES: EdgeFeatures = { numFeatures: 0, codes: [], values: new Float32Array(0) };
+
 /** A bipartite graph without edge features. */
 export function bipartiteOf(rows: readonly (readonly number[])[], numCols: number): BipartiteGraph {
-  return createBipartite(csrOf(rows, numCols), new Float32Array(0), 0);
+  return createBipartite(csrOf(rows, numCols), NO_FEATURES);
 }
 
 /** Users × subreddits, with empty users and empty subreddits among them. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
 import type { BipartiteGraph } from '../../src/graph/bipartite.js';
-import { type BatchOptions, BatchSampler, gatherFeatures, type TrainingBatch } from '../../src/training/batch.js';
+import { type BatchOptions, BatchSampler, type TrainingBatch } from '../../src/training/batch.js';
 import { anyGraph, bipartiteWithFeatures, linksOf, plantedGraph, usersWithLinks } from './planted.js';
 
 const optionsOf = (options: Partial<BatchOptions> = {}): BatchOptions => ({
@@ -37,17 +37,21 @@ function hiddenPairs(seeds: Uint32Array, batch: TrainingBatch): Set<string> {
   return new Set([...seeds].flatMap((u, b) => positivesOf(batch, b).map((s) => `${u} ${s}`)));
 }
 
-/** Users whose links have features that tell them apart: the first feature of an edge is its position. */
+/** Users whose links have features that tell them apart: those of an edge are the two digits of its id, base 256. */
 function withEdgeNumbers(graph: BipartiteGraph): BipartiteGraph {
-  return { ...graph, edgeFeatures: graph.edgeFeatures.map((_, at) => at / 2) };
+  const { colIndex } = graph.userToSubreddit;
+  const codes = [Uint8Array.from(colIndex, (_, e) => e >> 8), Uint8Array.from(colIndex, (_, e) => e)];
+  const values = Float32Array.from({ length: 512 }, (_, at) => at % 256);
+  return { ...graph, edgeFeatures: { numFeatures: 2, codes, values } };
 }
 
 /** Pairs "user subreddit" of the edges of a block, by the features they carry. */
 function pairsOf({ userToSubreddit: { rowPtr, colIndex } }: BipartiteGraph, features: Float32Array): string[] {
   const pairs: string[] = [];
   for (let at = 0; at < features.length; at += 2) {
-    const user = rowPtr.findLastIndex((begin) => begin <= features[at]);
-    pairs.push(`${user} ${colIndex[features[at]]}`);
+    const edge = 256 * features[at] + features[at + 1];
+    const user = rowPtr.findLastIndex((begin) => begin <= edge);
+    pairs.push(`${user} ${colIndex[edge]}`);
   }
   return pairs;
 }
@@ -240,13 +244,5 @@ describe('BatchSampler.sampleTraining', () => {
     expect([...batch.input.degree]).toEqual([1, 1]);
     const none = sampler.sampleTraining(new Uint32Array(0), new Random(1));
     expect([none.input.rows.length, none.posIndex.length, none.maskIndex.length]).toEqual([0, 0, 0]);
-  });
-});
-
-describe('gatherFeatures', () => {
-  it('copies the rows that the translated positions name', () => {
-    const features = Float32Array.of(0, 1, 10, 11, 20, 21);
-    expect([...gatherFeatures(features, 2, [0, 1, 1], (e) => 2 - e)]).toEqual([20, 21, 10, 11, 10, 11]);
-    expect(gatherFeatures(features, 2, [], (e) => e)).toHaveLength(0);
   });
 });

@@ -151,11 +151,13 @@ describe('encodeAllSubreddits', () => {
       1,
     );
     // features are drawn edge by edge: give both graphs the same at the same pair of user and subreddit
-    for (const one of [graph, mirrored])
-      one.edgeFeatures.forEach((_, at) => {
-        const s = one.userToSubreddit.colIndex[at >> 1];
-        one.edgeFeatures[at] = ((one === graph ? s : numSubreddits - 1 - s) % 7) / 7;
-      });
+    for (const one of [graph, mirrored]) {
+      one.edgeFeatures.values.set(graph.edgeFeatures.values);
+      for (const column of one.edgeFeatures.codes)
+        one.userToSubreddit.colIndex.forEach((s, e) => {
+          column[e] = (one === graph ? s : numSubreddits - 1 - s) % 7;
+        });
+    }
     const table = tableOf(graph, 2);
     const mirror = (values: Float32Array) =>
       Float32Array.from(values, (_, at) => values[(numSubreddits - 1 - Math.floor(at / DIM)) * DIM + (at % DIM)]);

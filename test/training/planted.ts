@@ -9,10 +9,11 @@ export function bipartiteWithFeatures(
   numCols: number,
   seed: number,
 ): BipartiteGraph {
-  const graph = csrOf(rows, numCols);
+  const { weight: _, ...graph } = csrOf(rows, numCols);
   const random = new Random(seed).fork('features');
-  const features = Float32Array.from({ length: 2 * graph.colIndex.length }, () => random.normal());
-  return createBipartite(graph, features, 2);
+  const values = Float32Array.from({ length: 2 * 256 }, () => random.normal());
+  const codes = [0, 1].map(() => Uint8Array.from(graph.colIndex, () => random.below(256)));
+  return createBipartite(graph, { numFeatures: 2, codes, values });
 }
 
 /**

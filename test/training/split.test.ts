@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { assertCsr, type Csr } from '../../src/graph/csr.js';
-import { holdOut, withoutEdges } from '../../src/training/split.js';
-import { csrOf, randomBipartite, rowsOf } from '../graph/graphs.js';
+import type { Csr } from '../../src/graph/csr.js';
+import { holdOut } from '../../src/training/split.js';
+import { csrOf } from '../graph/graphs.js';
 
 /** 12 to 40 users with up to 12 subreddits each. */
 const graphs = fc
@@ -49,33 +49,5 @@ describe('holdOut', () => {
       ),
     ])
       expect(holdOut(graph, 100, new Random(1))).toEqual({ users: new Uint32Array(0), edges: new Uint32Array(0) });
-  });
-});
-
-describe('withoutEdges', () => {
-  it('leaves exactly the other edges, in order, with their weights and old positions', () => {
-    fc.assert(
-      fc.property(randomBipartite, fc.nat(), ({ graph }, seed) => {
-        const random = new Random(seed);
-        const numEdges = graph.colIndex.length;
-        const removed = new Uint32Array([...Array(numEdges).keys()].filter(() => random.below(3) === 0));
-        const { graph: left, kept } = withoutEdges(graph, removed);
-        assertCsr(left);
-        expect([...kept, ...removed].sort((a, b) => a - b)).toEqual([...Array(numEdges).keys()]);
-        expect([...kept]).toEqual([...kept].sort((a, b) => a - b));
-        const gone = new Set(removed);
-        expect(rowsOf(left)).toEqual(
-          rowsOf(graph).map((row, i) => row.filter((_, at) => !gone.has(graph.rowPtr[i] + at))),
-        );
-        expect([...left.weight]).toEqual([...kept].map((e) => graph.weight[e]));
-      }),
-      { seed: 3 },
-    );
-  });
-
-  it('changes nothing without edges to remove and leaves nothing without edges to keep', () => {
-    const graph = csrOf([[0, 1], [], [2]], 3);
-    expect(withoutEdges(graph, new Uint32Array(0)).graph).toEqual(graph);
-    expect(withoutEdges(graph, Uint32Array.of(0, 1, 2)).graph).toEqual(csrOf([[], [], []], 3));
   });
 });

@@ -261,8 +261,8 @@ describe('trainEncoder', () => {
 
   it('is not thrown by extreme edge features', async () => {
     const graph = plantedGraph(60, 12, 3, 1);
-    graph.edgeFeatures.forEach((x, at) => {
-      graph.edgeFeatures[at] = 25 * x; // log counts and scores reach about 25
+    graph.edgeFeatures.values.forEach((x, at) => {
+      graph.edgeFeatures.values[at] = 25 * x; // log counts and scores reach about 25
     });
     expectFinite(await train(graph));
   });
