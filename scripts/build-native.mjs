@@ -25,11 +25,12 @@ const FLAGS = [
   '-fvisibility=hidden',
   '-pthread',
 ];
+// baseline is linked first: where variants hold the same inline function of a library, all of them use that one
 const VARIANTS = {
   x64: {
-    avx512: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'],
-    avx2: ['-mavx2', '-mfma'],
     baseline: [],
+    avx2: ['-mavx2', '-mfma'],
+    avx512: ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma'],
   },
 }[process.arch] ?? { baseline: [] };
 

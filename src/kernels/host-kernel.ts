@@ -6,6 +6,7 @@ export type HostEngine = 'reference' | 'native';
 
 /** What a numeric core needs of a running kernel: inputs and outputs as typed arrays, attributes as numbers. */
 export interface KernelCall {
+  has(input: string): boolean;
   shape(input: string): readonly number[];
   float32(input: string): Float32Array;
   int32(input: string): Int32Array;
@@ -33,6 +34,7 @@ export function hostKernel(
       const tensor = (name: string) => inputs[name] as TensorInfo;
       const values = (name: string) => cpu.data.get(tensor(name).dataId).values as ArrayLike<number>;
       return compute({
+        has: (name) => inputs[name] != null,
         shape: (name) => tensor(name).shape,
         // cpu's Cast from int32 to float32 only relabels: the values behind a float32 tensor may still be integers
         float32: (name) => asFloat32(values(name)),

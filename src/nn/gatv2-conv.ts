@@ -88,7 +88,7 @@ export class GatV2Conv extends layers.Layer {
       this.built = true;
     }
     return tf.tidy(() => {
-      const z = tf.add(tf.matMul(source, this.source.read() as tf.Tensor2D), this.bias.read()) as tf.Tensor2D;
+      const z = tf.fused.matMul({ a: source, b: this.source.read(), bias: this.bias.read() }) as tf.Tensor2D;
       const t = tf.matMul(target, this.target.read() as tf.Tensor2D) as tf.Tensor2D;
       const edgeWeight = this.edge.read() as tf.Tensor2D;
       const attn = this.attn.read() as tf.Tensor1D;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../core/random.js';
 import { type BipartiteGraph, gatherFeatures } from '../graph/bipartite.js';
 import { Relabeler, sampleNeighbors } from '../graph/neighbor-sampler.js';
-import { gatherRows } from '../kernels/row-adam/numeric.js';
+import { cores } from '../kernels/register.js';
 import type { Encoder } from '../nn/encoder.js';
 import { edgesOfBlock } from './batch.js';
 import { bagTensors, blockTensors } from './blocks.js';
@@ -131,6 +131,6 @@ function encodeTogether(
 /** Some rows of a table [V, D] as a tensor [N, D]. */
 export function tableRows(table: Float32Array, dim: number, rows: Int32Array): tf.Tensor2D {
   const out = new Float32Array(rows.length * dim);
-  gatherRows(table, dim, rows, out);
+  cores().gatherRows(table, dim, rows, out);
   return tf.tensor2d(out, [rows.length, dim]);
 }

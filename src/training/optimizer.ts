@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { adam, rowAdam } from '../kernels/row-adam/numeric.js';
+import { cores } from '../kernels/register.js';
 import type { NamedVariable } from '../nn/encoder.js';
 
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
@@ -44,7 +44,15 @@ export class Optimizer {
     const moments = this.momentsOf(name);
     // no decay on biases and attention vectors: shrinking them means nothing
     const weightDecay = variable.rank > 1 ? this.weightDecay : 0;
-    adam({ param, ...moments, grad: grad.dataSync() as Float32Array, step, learningRate, weightDecay, ...ADAM });
+    cores().adam({
+      param,
+      ...moments,
+      grad: grad.dataSync() as Float32Array,
+      step,
+      learningRate,
+      weightDecay,
+      ...ADAM,
+    });
     assign(variable, param);
   }
 
@@ -52,7 +60,7 @@ export class Optimizer {
   updateRows(table: Table, dim: number, rows: Int32Array, grad: tf.Tensor, step: number, learningRate: number): void {
     const { values, m, v } = table;
     const gradient = grad.dataSync() as Float32Array;
-    rowAdam({
+    cores().rowAdam({
       table: values,
       m,
       v,

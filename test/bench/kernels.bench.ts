@@ -57,7 +57,7 @@ function time(op: string, flops: number, run: () => void): void {
   table.push({ op, ms: Number(best.toFixed(2)), gflops: Number((flops / best / 1e6).toFixed(2)) });
 }
 
-await useEngine('reference');
+await useEngine((process.env.ENGINE ?? 'native') as 'native');
 
 const x = normals(U, C);
 const w = normals(C, C);

@@ -1,4 +1,3 @@
-import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Cores } from '../cores.js';
 import { type HostEngine, hostKernel } from '../host-kernel.js';
@@ -10,37 +9,34 @@ type KernelArgs = Parameters<tf.KernelFunc>[0];
  * here, with a bias or without; batches, other types and activations go to cpu's kernels.
  */
 export function matMulKernels(engine: HostEngine, core: Cores): tf.KernelConfig[] {
-  const oneProduct = hostKernel(engine, tf.BatchMatMul, (call) => {
-    const shapeA = call.shape('a');
-    const shapeB = call.shape('b');
-    const transposeA = Boolean(call.attribute('transposeA'));
-    const transposeB = Boolean(call.attribute('transposeB'));
-    const [m, k] = lastTwo(shapeA, transposeA);
-    const [, n] = lastTwo(shapeB, transposeB);
-    const batch = new Array<number>(Math.max(shapeA.length, shapeB.length) - 2).fill(1);
-    const out = call.output([...batch, m, n]);
-    core.matMul({ m, n, k, transposeA, transposeB }, call.float32('a'), call.float32('b'), out.values);
-    return out.info;
-  });
+  const product = (kernelName: string) =>
+    hostKernel(engine, kernelName, (call) => {
+      const shapeA = call.shape('a');
+      const shapeB = call.shape('b');
+      const transposeA = Boolean(call.attribute('transposeA'));
+      const transposeB = Boolean(call.attribute('transposeB'));
+      const [m, k] = lastTwo(shapeA, transposeA);
+      const [, n] = lastTwo(shapeB, transposeB);
+      const batch = new Array<number>(Math.max(shapeA.length, shapeB.length) - 2).fill(1);
+      const out = call.output([...batch, m, n]);
+      const accumulate = call.has('bias');
+      if (accumulate) for (let i = 0; i < m; i++) out.values.set(call.float32('bias'), i * n);
+      core.matMul({ m, n, k, transposeA, transposeB, accumulate }, call.float32('a'), call.float32('b'), out.values);
+      return out.info;
+    });
+  const plain = product(tf.BatchMatMul);
+  const fused = product(tf._FusedMatMul);
   return [
     {
-      ...oneProduct,
-      kernelFunc: (args) => (isOneProduct(args) ? oneProduct : tf.getKernel(tf.BatchMatMul, 'cpu')).kernelFunc(args),
+      ...plain,
+      kernelFunc: (args) => (isOneProduct(args) ? plain : tf.getKernel(tf.BatchMatMul, 'cpu')).kernelFunc(args),
     },
     {
-      kernelName: tf._FusedMatMul,
-      backendName: engine,
+      ...fused,
       kernelFunc(args) {
-        const activation = args.attrs?.['activation'] ?? 'linear';
-        if (activation !== 'linear' || !isOneProduct(args))
-          return tf.getKernel(tf._FusedMatMul, 'cpu').kernelFunc(args);
-        const product = oneProduct.kernelFunc(args) as tf.TensorInfo;
-        const { bias } = args.inputs;
-        if (bias == null) return product;
-        const { backend } = args;
-        const sum = tf.getKernel(tf.Add, engine).kernelFunc({ inputs: { a: product, b: bias }, backend });
-        (backend as MathBackendCPU).disposeIntermediateTensorInfo(product);
-        return sum;
+        const isLinear = (args.attrs?.['activation'] ?? 'linear') === 'linear';
+        const fits = isLinear && isOneProduct(args) && isRow(args);
+        return (fits ? fused : tf.getKernel(tf._FusedMatMul, 'cpu')).kernelFunc(args);
       },
     },
   ];
@@ -57,6 +53,13 @@ function isOneProduct({ inputs, attrs }: KernelArgs): boolean {
     isMatrix(b) &&
     lastTwo(a.shape, Boolean(attrs?.['transposeA']))[1] === lastTwo(b.shape, Boolean(attrs?.['transposeB']))[0]
   );
+}
+
+/** Whether the bias, if there is one, has an entry for each column of the product. */
+function isRow({ inputs, attrs }: KernelArgs): boolean {
+  const bias = inputs['bias'] as tf.TensorInfo | undefined;
+  const [, n] = lastTwo((inputs['b'] as tf.TensorInfo).shape, Boolean(attrs?.['transposeB']));
+  return bias == null || (bias.dtype === 'float32' && bias.shape.reduce((size, d) => size * d, 1) === n);
 }
 
 function lastTwo(shape: readonly number[], transposed: boolean): [number, number] {

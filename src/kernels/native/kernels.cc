@@ -1,11 +1,19 @@
 // All ops, built once for each instruction set: ISA names the variant and its namespace.
+#include "../embedding-bag/native.h"
+#include "../gatv2-attention/native.h"
+#include "../info-nce/native.h"
 #include "../mat-mul/native.h"
+#include "../row-adam/native.h"
 #include "call.h"
 
 namespace ISA {
 
 static const Op ops[] = {
+    embedding_bag_ops[0], embedding_bag_ops[1], // forward, gradient
+    gatv2_ops[0],         gatv2_ops[1],
+    info_nce_ops[0],      info_nce_ops[1],
     mat_mul_op,
+    row_adam_ops[0],      row_adam_ops[1],      row_adam_ops[2],
 };
 
 extern const OpTable table;

@@ -67,12 +67,12 @@ inline float sum(Floats<N> v) {
   }
 }
 
-// e^x to about 2 units in the last place. Below −87.3 the result is 0, above 88.7 infinite; NaN stays NaN.
+// e^x for x ≤ 88, to about 2 units in the last place; 0 below −87.3.
 template <int N>
 inline Floats<N> exp(Floats<N> x) {
-  const Floats<N> shifted = x * 1.44269504f + 12582912.0f; // adding 1.5 · 2^23 rounds to an integer in the low bits
+  const Floats<N> shifted = x * 1.44269504f + 12582912.0f; // adding 1.5 · 2^23 rounds to an integer, held in the low bits
   const Floats<N> n = shifted - 12582912.0f;
-  Floats<N> r = x - n * 0.693359375f; // ln 2 in two parts, so that r is exact
+  Floats<N> r = x - n * 0.693359375f; // ln 2 in two parts: the first product is exact
   r = r + n * 2.12194440e-4f;
   Floats<N> p = splat<N>(1.9875691500e-4f); // minimax polynomial of Cephes' expf
   p = p * r + 1.3981999507e-3f;
@@ -80,16 +80,24 @@ inline Floats<N> exp(Floats<N> x) {
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
+  p = p * (r * r) + r + 1.0f;
   Ints<N> bits;
   std::memcpy(&bits, &shifted, sizeof bits);
   bits = (bits + (127 - 0x4B400000)) << 23; // 2^n
   Floats<N> power;
   std::memcpy(&power, &bits, sizeof power);
-  Floats<N> y = p * power;
-  y = x < -87.3f ? splat<N>(0.0f) : y;
-  y = x > 88.0f ? p * 2.0f * splat<N>(1.7014118e38f) * (x > 88.7f ? splat<N>(__builtin_inff()) : splat<N>(1.0f)) : y;
-  return x == x ? y : x;
+  return x < -87.3f ? Floats<N>{} : p * power;
+}
+
+// e^x in place
+inline void exp_in_place(float* x, int64_t count) {
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) store<LANES>(x + i, exp<LANES>(load<LANES>(x + i)));
+  if (i == count) return;
+  float tail[LANES] = {};
+  std::memcpy(tail, x + i, (count - i) * sizeof(float));
+  store<LANES>(tail, exp<LANES>(load<LANES>(tail)));
+  std::memcpy(x + i, tail, (count - i) * sizeof(float));
 }
 
 } // namespace ISA

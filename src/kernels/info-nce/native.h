@@ -1,0 +1,280 @@
+// Contrastive loss over candidates and its gradient; formulas in numeric.ts.
+//
+// Logits are made tile by tile, candidates down and users across, and never leave the cache: B × M of them would be
+// hundreds of megabytes where all subreddits are candidates. The gradient makes them a second time, which costs less
+// than fetching them would. With users across, maxima and sums run over whole vectors.
+//
+// Candidates are cut into strips whose number depends on M alone. A strip owns its rows of dC; of what is summed over
+// candidates (normalisers, dY) it makes a part, and the parts are added in the order of strips.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "../mat-mul/native.h"
+#include "../native/call.h"
+#include "../native/pool.h"
+#include "../native/scratch.h"
+#include "../native/simd.h"
+
+namespace ISA {
+
+constexpr int64_t TILE_USERS = 64;
+constexpr int64_t TILE_CANDIDATES = 128;
+
+struct InfoNce {
+  const float *y, *c;
+  const int32_t *pos_ptr, *pos_index, *mask_ptr, *mask_index;
+  const float* log_q;
+  int64_t dim, num_users, num_candidates;
+  float inverse_temperature;
+
+  int64_t user_tiles() const { return (num_users + TILE_USERS - 1) / TILE_USERS; }
+  int64_t candidate_tiles() const { return (num_candidates + TILE_CANDIDATES - 1) / TILE_CANDIDATES; }
+  int64_t strips() const {
+    return std::clamp<int64_t>(candidate_tiles() / 2, 1, num_candidates >= 16384 ? 16 : 8);
+  }
+  int64_t strip_begin(int64_t strip) const { return candidate_tiles() * strip / strips(); } // in tiles
+  int64_t positives(int64_t user) const { return pos_ptr[user + 1] - pos_ptr[user]; }
+};
+
+inline InfoNce info_nce_inputs(const Call& call, int sizes) {
+  InfoNce g;
+  g.y = call.f32(0), g.c = call.f32(1);
+  g.pos_ptr = call.i32(2), g.pos_index = call.i32(3), g.mask_ptr = call.i32(4), g.mask_index = call.i32(5);
+  g.log_q = call.f32(6);
+  g.num_users = call.length(2) - 1, g.num_candidates = call.length(6);
+  g.dim = call.integer(sizes);
+  g.inverse_temperature = static_cast<float>(1 / call.number(sizes + 1));
+  return g;
+}
+
+// A pair that is no plain negative: a positive with its multiplicity, or a masked pair with 0. `cell` is its place in
+// the tile: candidate · TILE_USERS + user.
+struct Pair {
+  int32_t cell;
+  float positives;
+};
+
+// Pairs sorted by tile: those of user tile i and candidate tile j stand from ptr[i · (candidateTiles + 1) + j] on.
+struct Pairs {
+  const Pair* pairs;
+  const int64_t* ptr;
+  int64_t row; // candidateTiles + 1
+
+  template <typename Body>
+  void in_tile(int64_t user_tile, int64_t candidate_tile, Body&& body) const {
+    const int64_t* at = ptr + user_tile * row + candidate_tile;
+    for (int64_t i = at[0]; i < at[1]; i++) body(pairs[i]);
+  }
+};
+
+inline Pairs sort_pairs(const InfoNce& g) {
+  static thread_local Scratch<Pair> pair_scratch;
+  static thread_local Scratch<int64_t> ptr_scratch;
+  const int64_t row = g.candidate_tiles() + 1;
+  Pair* pairs = pair_scratch.take(g.pos_ptr[g.num_users] + g.mask_ptr[g.num_users]);
+  int64_t* ptr = ptr_scratch.take(g.user_tiles() * row);
+  struct Found {
+    int32_t candidate, user;
+    float positives;
+  };
+  pool::parallel(g.user_tiles(), [&](int64_t tile) {
+    static thread_local Scratch<Found> found_scratch;
+    static thread_local Scratch<int32_t> seen_scratch;
+    const int64_t begin = tile * TILE_USERS, end = std::min(begin + TILE_USERS, g.num_users);
+    const int64_t first = g.pos_ptr[begin] + g.mask_ptr[begin];
+    Found* found = found_scratch.take(g.pos_ptr[end] + g.mask_ptr[end] - first);
+    int32_t* seen = seen_scratch.take(g.num_candidates); // place in `found` where this user was the last to ask
+    std::fill_n(seen, g.num_candidates, -1);
+    int64_t* at = ptr + tile * row;
+    std::fill_n(at, row, 0);
+    int32_t count = 0;
+    for (int64_t b = begin; b < end; b++) {
+      const int32_t own = count;
+      const auto find = [&](int32_t m) -> Found& {
+        if (seen[m] < own) {
+          seen[m] = count;
+          found[count++] = {m, static_cast<int32_t>(b - begin), 0.0f};
+          at[m / TILE_CANDIDATES]++;
+        }
+        return found[seen[m]];
+      };
+      for (int32_t p = g.pos_ptr[b]; p < g.pos_ptr[b + 1]; p++) find(g.pos_index[p]).positives++;
+      for (int32_t k = g.mask_ptr[b]; k < g.mask_ptr[b + 1]; k++) find(g.mask_index[k]); // a positive stays one
+    }
+    int64_t next = first;
+    for (int64_t j = 0; j < row; j++) next += std::exchange(at[j], next);
+    for (int32_t i = 0; i < count; i++) {
+      const int64_t j = found[i].candidate / TILE_CANDIDATES;
+      const int64_t cell = (found[i].candidate - j * TILE_CANDIDATES) * TILE_USERS + found[i].user;
+      pairs[at[j]++] = {static_cast<int32_t>(cell), found[i].positives};
+    }
+    for (int64_t j = row - 1; j > 0; j--) at[j] = at[j - 1]; // counting moved every start to its end
+    at[0] = first;
+  });
+  return {pairs, ptr, row};
+}
+
+// Users of a tile across: [D, TILE_USERS] in panels, zeros where there are no more users.
+inline const float* pack_users(const InfoNce& g) {
+  static thread_local Scratch<float> scratch;
+  float* packed = scratch.take(g.user_tiles() * TILE_USERS * g.dim);
+  pool::parallel(g.user_tiles() * (TILE_USERS / PANEL), [&](int64_t i) {
+    const int64_t begin = i * PANEL;
+    const int64_t users = std::clamp<int64_t>(g.num_users - begin, 0, PANEL);
+    pack({g.y + begin * g.dim, 1, g.dim}, g.dim, users, PANEL, packed + begin * g.dim);
+  });
+  return packed;
+}
+
+// Logits of a tile, pairs included: −∞ where masked, without logQ where positive.
+inline void tile_logits(const InfoNce& g, const float* packed, const Pairs& pairs, int64_t user_tile, int64_t candidate_tile, float* tile) {
+  const int64_t begin = candidate_tile * TILE_CANDIDATES;
+  const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - begin);
+  const float* users = packed + user_tile * TILE_USERS * g.dim;
+  for (int64_t u = 0; u < TILE_USERS; u += PANEL)
+    multiply_panel(rows, PANEL, g.dim, {g.c + begin * g.dim, g.dim, 1}, users + u * g.dim, PANEL, tile + u, TILE_USERS, false);
+  for (int64_t m = 0; m < rows; m++)
+    for (int64_t u = 0; u < TILE_USERS; u += LANES) {
+      float* at = tile + m * TILE_USERS + u;
+      store<LANES>(at, load<LANES>(at) * g.inverse_temperature - g.log_q[begin + m]);
+    }
+  pairs.in_tile(user_tile, candidate_tile, [&](const Pair& pair) {
+    if (pair.positives > 0) tile[pair.cell] += g.log_q[begin + pair.cell / TILE_USERS];
+    else tile[pair.cell] = -__builtin_inff();
+  });
+}
+
+// What a strip knows of a user: Σ e^(logit − max) over its candidates, and Σ logits of its positives.
+struct StripSum {
+  float max;
+  double sum, positives;
+};
+
+// inputs (7), logSumExp, loss [1], dim, temperature
+inline void info_nce(const Call& call) {
+  const InfoNce g = info_nce_inputs(call, 9);
+  float* log_sum_exp = call.f32(7);
+  static thread_local Scratch<StripSum> scratch;
+  StripSum* sums = scratch.take(g.strips() * g.num_users);
+  const Pairs pairs = sort_pairs(g);
+  const float* packed = pack_users(g);
+
+  pool::parallel(g.strips(), [&](int64_t strip) {
+    alignas(64) static thread_local float tile[TILE_CANDIDATES * TILE_USERS];
+    StripSum* own = sums + strip * g.num_users;
+    std::fill_n(own, g.num_users, StripSum{-__FLT_MAX__, 0, 0});
+    for (int64_t j = g.strip_begin(strip); j < g.strip_begin(strip + 1); j++)
+      for (int64_t i = 0; i < g.user_tiles(); i++) {
+        tile_logits(g, packed, pairs, i, j, tile);
+        const int64_t users = std::min(TILE_USERS, g.num_users - i * TILE_USERS);
+        const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
+        StripSum* row = own + i * TILE_USERS;
+        pairs.in_tile(i, j, [&](const Pair& pair) {
+          if (pair.positives > 0) row[pair.cell % TILE_USERS].positives += static_cast<double>(pair.positives) * tile[pair.cell];
+        });
+        for (int64_t u = 0; u < users; u += LANES) {
+          alignas(64) float max[LANES] = {}, sum[LANES];
+          for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) max[l] = row[u + l].max;
+          Vec top = load<LANES>(max);
+          for (int64_t m = 0; m < rows; m++) top = maximum<LANES>(load<LANES>(tile + m * TILE_USERS + u), top);
+          Vec total{};
+          for (int64_t m = 0; m < rows; m++) total += exp<LANES>(load<LANES>(tile + m * TILE_USERS + u) - top);
+          store<LANES>(max, top);
+          store<LANES>(sum, total);
+          for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) {
+            StripSum& s = row[u + l];
+            if (max[l] != s.max) s.sum *= std::exp(static_cast<double>(s.max) - max[l]);
+            s.sum += sum[l];
+            s.max = max[l];
+          }
+        }
+      }
+  });
+
+  double total = 0;
+  int64_t anchors = 0;
+  for (int64_t b = 0; b < g.num_users; b++) {
+    const int64_t count = g.positives(b);
+    log_sum_exp[b] = 0;
+    if (count == 0) continue;
+    float max = -__FLT_MAX__;
+    for (int64_t s = 0; s < g.strips(); s++) max = std::max(max, sums[s * g.num_users + b].max);
+    double sum = 0, positives = 0;
+    for (int64_t s = 0; s < g.strips(); s++) {
+      const StripSum& part = sums[s * g.num_users + b];
+      sum += part.sum * std::exp(static_cast<double>(part.max) - max);
+      positives += part.positives;
+    }
+    const double normaliser = max + std::log(sum);
+    log_sum_exp[b] = static_cast<float>(normaliser);
+    total += (count * normaliser - positives) / std::sqrt(static_cast<double>(count));
+    anchors++;
+  }
+  call.f64(8)[0] = total / std::max<int64_t>(1, anchors);
+}
+
+// inputs (7), logSumExp, dY, dC, dim, temperature, dLoss
+inline void info_nce_grad(const Call& call) {
+  const InfoNce g = info_nce_inputs(call, 10);
+  const float* log_sum_exp = call.f32(7);
+  float *d_y = call.f32(8), *d_c = call.f32(9);
+  const Pairs pairs = sort_pairs(g);
+  const float* packed = pack_users(g);
+
+  int64_t anchors = 0;
+  for (int64_t b = 0; b < g.num_users; b++) anchors += g.positives(b) > 0;
+  const double scale = call.number(12) * g.inverse_temperature / std::max<int64_t>(1, anchors);
+  static thread_local Scratch<float> per_user_scratch, part_scratch;
+  // of each user: normaliser (infinite without positives, so that every probability is 0), weight, share of a positive
+  const int64_t padded = g.user_tiles() * TILE_USERS;
+  float* normaliser = per_user_scratch.take(3 * padded);
+  float *weight = normaliser + padded, *share = weight + padded;
+  for (int64_t b = 0; b < padded; b++) {
+    const double root = b < g.num_users ? std::sqrt(static_cast<double>(g.positives(b))) : 0;
+    normaliser[b] = root > 0 ? log_sum_exp[b] : __builtin_inff();
+    weight[b] = static_cast<float>(scale * root);
+    share[b] = root > 0 ? static_cast<float>(scale / root) : 0;
+  }
+
+  const int64_t size = g.num_users * g.dim;
+  float* parts = g.strips() == 1 ? d_y : part_scratch.take(g.strips() * size);
+  pool::parallel(g.strips(), [&](int64_t strip) {
+    alignas(64) static thread_local float tile[TILE_CANDIDATES * TILE_USERS];
+    float* part = parts + strip * size;
+    const int64_t first = g.strip_begin(strip);
+    for (int64_t j = first; j < g.strip_begin(strip + 1); j++) {
+      const float* c = g.c + j * TILE_CANDIDATES * g.dim;
+      const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
+      for (int64_t i = 0; i < g.user_tiles(); i++) {
+        tile_logits(g, packed, pairs, i, j, tile);
+        const int64_t begin = i * TILE_USERS, users = std::min(TILE_USERS, g.num_users - begin);
+        for (int64_t m = 0; m < rows; m++)
+          for (int64_t u = 0; u < TILE_USERS; u += LANES) {
+            float* at = tile + m * TILE_USERS + u;
+            store<LANES>(at, exp<LANES>(load<LANES>(at) - load<LANES>(normaliser + begin + u)) * load<LANES>(weight + begin + u));
+          }
+        pairs.in_tile(i, j, [&](const Pair& pair) { tile[pair.cell] -= pair.positives * share[begin + pair.cell % TILE_USERS]; });
+        multiply(rows, g.dim, users, {tile, TILE_USERS, 1}, {g.y + begin * g.dim, g.dim, 1}, d_c + j * TILE_CANDIDATES * g.dim, g.dim, i > 0);
+        multiply(users, g.dim, rows, {tile, 1, TILE_USERS}, {c, g.dim, 1}, part + begin * g.dim, g.dim, j > first);
+      }
+    }
+  });
+  if (g.num_users == 0) std::fill_n(d_c, g.num_candidates * g.dim, 0.0f);
+  if (g.strips() == 1) return;
+  pool::parallel_ranges(size, 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      float total = 0;
+      for (int64_t s = 0; s < g.strips(); s++) total += parts[s * size + i];
+      d_y[i] = total;
+    }
+  });
+}
+
+constexpr Op info_nce_ops[] = {
+    {"infoNce", "ffiiiiffdnn", info_nce},
+    {"infoNceGrad", "ffiiiiffffnnn", info_nce_grad},
+};
+
+} // namespace ISA
