@@ -13,9 +13,9 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('file with the 32-byte key of pseudonyms, in hex (default: your own key, made at first use)'),
   format: z
-    .enum(['auto', 'dump', 'table', 'arrow', 'parquet'])
+    .enum(['auto', 'dump', 'table', 'arrow', 'parquet', 'shards'])
     .default('auto')
-    .describe('kind of input; auto looks at the content'),
+    .describe('kind of input; auto looks at the content, shards are sorted tables of interactions'),
   columns: z.array(z.string()).default([]).describe('names of the columns of a table without header, comma-separated'),
   onBadLine: z.enum(['count', 'stop']).default('count').describe('what to do with a line that is no record'),
   bots: z.string().optional().describe('file of bot accounts to drop, one a line, beside the built-in list and rules'),

@@ -10,6 +10,7 @@ import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
 import { pick, type RunConfig } from './config.js';
 import { type ScannedFile, scanFiles } from './scan-files.js';
 import type { Stage, StageContext, StageSummary } from './stage.js';
+import { takeShards } from './take-shards.js';
 
 /** A subreddit counts as over-18 when at least half of its submissions, and at least three, say so. */
 const OVER18_SHARE = 0.5;
@@ -38,6 +39,7 @@ export const ingest: Stage = {
   async run(context) {
     const { config, log } = context;
     const files = await resolveInputs(context.inputs, log);
+    if (config.format === 'shards') return takeShards(context, files);
     const exclusions = await readLists(config);
     const scanned = await scanFiles(
       files.map((file) => ({ file, id: hashValue({ ...identityOf(file), path: file.path }).slice(0, 16) })),
