@@ -1,5 +1,5 @@
-import type { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { KernelConfig, TensorInfo } from '@tensorflow/tfjs-core';
+import type { HostBackend } from './host-backend.js';
 
 /** Engines whose tensors are typed arrays in the memory of this process: TensorFlow.js backends of that name. */
 export type HostEngine = 'reference' | 'native';
@@ -10,7 +10,7 @@ export interface KernelCall {
   shape(input: string): readonly number[];
   float32(input: string): Float32Array;
   int32(input: string): Int32Array;
-  attribute(name: string): number;
+  attribute<T = number>(name: string): T;
   /** A float32 tensor of this shape, with room to write its values into; what stands there is undefined. */
   output(shape: readonly number[]): HostOutput;
 }
@@ -30,20 +30,17 @@ export function hostKernel(
     kernelName,
     backendName: engine,
     kernelFunc({ inputs, backend, attrs }) {
-      const cpu = backend as MathBackendCPU;
+      const host = backend as HostBackend;
       const tensor = (name: string) => inputs[name] as TensorInfo;
-      const values = (name: string) => cpu.data.get(tensor(name).dataId).values as ArrayLike<number>;
+      const values = (name: string) => host.data.get(tensor(name).dataId).values as ArrayLike<number>;
       return compute({
         has: (name) => inputs[name] != null,
         shape: (name) => tensor(name).shape,
         // cpu's Cast from int32 to float32 only relabels: the values behind a float32 tensor may still be integers
         float32: (name) => asFloat32(values(name)),
         int32: (name) => asInt32(values(name)),
-        attribute: (name) => attrs?.[name] as number,
-        output(shape) {
-          const out = new Float32Array(shape.reduce((size, n) => size * n, 1));
-          return { info: cpu.makeTensorInfo([...shape], 'float32', out), values: out };
-        },
+        attribute: <T>(name: string) => attrs?.[name] as T,
+        output: (shape) => host.allocate(shape),
       });
     },
   };

@@ -1,12 +1,13 @@
-import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // brings the gradients of the stock ops: the Node build of tfjs-core registers none
 import { ResourceError } from '../core/errors.js';
 import { type Cores, coresOf } from './cores.js';
+import { elementwiseKernels } from './elementwise/kernels.js';
 import { embeddingBagKernels } from './embedding-bag/kernels.js';
 import { embeddingBagGradConfig } from './embedding-bag/op.js';
 import { gatV2AttentionKernels } from './gatv2-attention/kernels.js';
 import { gatV2AttentionGradConfig } from './gatv2-attention/op.js';
+import { HostBackend } from './host-backend.js';
 import type { HostEngine } from './host-kernel.js';
 import { infoNceKernels } from './info-nce/kernels.js';
 import { infoNceGradConfig } from './info-nce/op.js';
@@ -60,12 +61,13 @@ export function registerHostEngine(engine: HostEngine): void {
     ...embeddingBagKernels(engine, core),
     ...gatV2AttentionKernels(engine, core),
     ...infoNceKernels(engine, core),
+    ...(engine === 'native' ? elementwiseKernels() : []),
   ];
   for (const kernel of kernels) {
     if (tf.getKernel(kernel.kernelName, engine) != null) tf.unregisterKernel(kernel.kernelName, engine);
     tf.registerKernel(kernel);
   }
-  tf.registerBackend(engine, () => new MathBackendCPU());
+  tf.registerBackend(engine, () => new HostBackend());
   registerGradients();
 }
 

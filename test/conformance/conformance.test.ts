@@ -1,3 +1,4 @@
+import { describeElementwise } from './elementwise.js';
 import { describeEmbeddingBag } from './embedding-bag.js';
 import { describeEachEngine } from './engines.js';
 import { describeGatV2Attention } from './gatv2-attention.js';
@@ -10,3 +11,4 @@ describeEachEngine('embeddingBag', describeEmbeddingBag);
 describeEachEngine('infoNce', describeInfoNce);
 describeEachEngine('matMul', describeMatMul);
 describeEachEngine('rowAdam', describeRowAdam);
+describeEachEngine('elementwise', describeElementwise);

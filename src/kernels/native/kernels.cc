@@ -1,4 +1,5 @@
 // All ops, built once for each instruction set: ISA names the variant and its namespace.
+#include "../elementwise/native.h"
 #include "../embedding-bag/native.h"
 #include "../gatv2-attention/native.h"
 #include "../info-nce/native.h"
@@ -9,11 +10,12 @@
 namespace ISA {
 
 static const Op ops[] = {
-    embedding_bag_ops[0], embedding_bag_ops[1], // forward, gradient
+    elementwise_ops[0],   elementwise_ops[1], elementwise_ops[2], elementwise_ops[3],
+    embedding_bag_ops[0], embedding_bag_ops[1],
     gatv2_ops[0],         gatv2_ops[1],
     info_nce_ops[0],      info_nce_ops[1],
     mat_mul_op,
-    row_adam_ops[0],      row_adam_ops[1],      row_adam_ops[2],
+    row_adam_ops[0],      row_adam_ops[1],    row_adam_ops[2],
 };
 
 extern const OpTable table;
