@@ -150,6 +150,7 @@ async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]
         format: counts.format,
         read: counts.read,
         kept: counts.kept,
+        ...(counts.format === 'dump' && { slowLines: counts.slowLines }),
         dropped: Object.fromEntries(Object.entries(counts.dropped).filter(([, rows]) => rows > 0)),
       })),
     },

@@ -7,7 +7,8 @@ import { createExclusions, type ExclusionLists } from '../reddit/exclusions.js';
 import type { InputFile } from '../reddit/inputs.js';
 import type { RunSet } from '../reddit/run-file.js';
 import { RunWriter } from '../reddit/run-writer.js';
-import { type ScanCounts, type ScanProgress, scanInput } from '../reddit/scan.js';
+import { scanInput } from '../reddit/scan.js';
+import type { ScanCounts, ScanOptions, ScanProgress } from '../reddit/tally.js';
 
 /** A file to scan under an id that a resumed run finds again. */
 export interface FileToScan {
@@ -97,22 +98,31 @@ async function scanHere(
   onProgress: (progress: ScanProgress) => void,
 ): Promise<ScannedFile> {
   const { file, folder, keyWords, exclusions, onBadLine, format, columns } = task;
-  const writer = new RunWriter({ directory: folder, name: 'runs' });
-  const counts = await scanInput(
-    file,
-    {
-      keyWords,
-      exclusions: createExclusions(exclusions),
-      onBadLine,
-      format,
-      columns: columns.length > 0 ? columns : undefined,
-      signal,
-      onProgress,
-    },
-    writer,
-  );
+  const options: ScanOptions = {
+    keyWords,
+    exclusions: createExclusions(exclusions),
+    onBadLine,
+    format,
+    columns: columns.length > 0 ? columns : undefined,
+    signal,
+    onProgress,
+  };
+  let writer = new RunWriter({ directory: folder, name: 'runs' });
+  let counts: ScanCounts;
+  try {
+    counts = await scanInput(file, options, writer);
+  } catch (error) {
+    if (!isMismatch(error) || file.isStdin) throw error;
+    writer = new RunWriter({ directory: folder, name: 'runs-again' });
+    counts = await scanInput(file, { ...options, scanner: 'json' }, writer);
+    counts = { ...counts, note: `${error.message} The file was read by JSON.parse alone.` };
+  }
   const runSet = await writer.finish();
   return { name: file.isStdin ? 'standard input' : (file.path.split('/').at(-1) as string), runSet, counts };
+}
+
+function isMismatch(error: unknown): error is errors.MinerError {
+  return error instanceof errors.MinerError && error.code === 'ERR_SCANNER_MISMATCH';
 }
 
 /** Threads need the compiled file; under a test runner that compiles on the fly there is none. */

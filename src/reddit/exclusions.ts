@@ -1,3 +1,4 @@
+import { sipHash24 } from '../core/siphash.js';
 import { isNamedLikeBot, KNOWN_BOTS } from './known-bots.js';
 import type { DropReason } from './records.js';
 import { subredditKey } from './records.js';
@@ -11,6 +12,45 @@ export interface Exclusions {
   dropPseudonym(userHi: number, userLo: number): DropReason | null;
   /** Why a community is left out, or null. `key` as `subredditKey` gives it. */
   dropSubreddit(key: string): DropReason | null;
+  /** Everybody on a list of people or bots, by the hash of the lower-cased name under `key`. */
+  listedUsers(key: Uint32Array): ListedUsers;
+}
+
+/** Why a hash is on a list; where it is on several, the first. Rules about names come before `BY_PSEUDONYM`. */
+export const Listed = { NOT: 0, SUPPRESSED: 1, BOT: 2, BY_PSEUDONYM: 3 } as const;
+
+/** The people on the lists by keyed hash, for readers that make no text of names. */
+export class ListedUsers {
+  private readonly mask: number;
+  private readonly userHi: Uint32Array;
+  private readonly userLo: Uint32Array;
+  private readonly why: Uint8Array; // of `Listed`
+
+  constructor(entries: readonly (readonly [userHi: number, userLo: number, why: number])[]) {
+    const size = 2 ** Math.ceil(Math.log2(2 * entries.length + 2));
+    this.mask = size - 1;
+    this.userHi = new Uint32Array(size);
+    this.userLo = new Uint32Array(size);
+    this.why = new Uint8Array(size);
+    for (const [userHi, userLo, why] of entries) {
+      const slot = this.slotOf(userHi, userLo);
+      this.userHi[slot] = userHi;
+      this.userLo[slot] = userLo;
+      if (this.why[slot] === Listed.NOT || why < this.why[slot]) this.why[slot] = why;
+    }
+  }
+
+  /** One of `Listed`. */
+  reasonOf(userHi: number, userLo: number): number {
+    return this.why[this.slotOf(userHi, userLo)];
+  }
+
+  private slotOf(userHi: number, userLo: number): number {
+    let slot = userLo & this.mask;
+    while (this.why[slot] !== Listed.NOT && (this.userHi[slot] !== userHi || this.userLo[slot] !== userLo))
+      slot = (slot + 1) & this.mask;
+    return slot;
+  }
 }
 
 export interface ExclusionLists {
@@ -51,6 +91,23 @@ export function createExclusions(lists: ExclusionLists = {}): Exclusions {
     dropSubreddit(key) {
       if (excluded.has(key) || (allowed && !allowed.has(key))) return 'excluded-subreddit';
       return over18.has(key) ? 'over-18-subreddit' : null;
+    },
+    listedUsers(key) {
+      const hash = new Uint32Array(2);
+      const named = (name: string, why: number): [number, number, number] => {
+        const bytes = Buffer.from(name);
+        sipHash24(key, bytes, 0, bytes.length, hash);
+        return [hash[1], hash[0], why];
+      };
+      return new ListedUsers([
+        ...Array.from(suppressed, (name) => named(name, Listed.SUPPRESSED)),
+        ...Array.from(bots, (name) => named(name, Listed.BOT)),
+        ...Array.from(suppressedPseudonyms, (hex): [number, number, number] => [
+          Number.parseInt(hex.slice(0, 8), 16),
+          Number.parseInt(hex.slice(8), 16),
+          Listed.BY_PSEUDONYM,
+        ]),
+      ]);
     },
   };
 }

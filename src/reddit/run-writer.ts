@@ -49,8 +49,13 @@ export class RunWriter {
     this.sorter = new RadixSorter(capacity);
   }
 
+  /** The number of a community, the same for all spellings. */
+  intern(subreddit: string): number {
+    return this.idBySpelling.get(subreddit) ?? this.learnSpelling(subreddit);
+  }
+
   /**
-   * Takes one input row.
+   * Takes one input row; `subreddit` from `intern`.
    *
    * @param userHi   u32, upper half of the user's keyed hash; `userLo` the lower half
    * @param posts    u32; `comments` likewise
@@ -60,7 +65,7 @@ export class RunWriter {
   add(
     userHi: number,
     userLo: number,
-    subreddit: string,
+    subreddit: number,
     posts: number,
     comments: number,
     score: number,
@@ -72,11 +77,10 @@ export class RunWriter {
     if (!areCounts || !areTimes || !Number.isSafeInteger(score))
       throw eventError(this.options.name, { posts, comments, score, firstUtc, lastUtc });
 
-    const id = this.idBySpelling.get(subreddit) ?? this.learnSpelling(subreddit);
     const i = this.size++;
     this.userHi[i] = userHi;
     this.userLo[i] = userLo;
-    this.subreddit[i] = id;
+    this.subreddit[i] = subreddit;
     const at = i * VALUE_WORDS;
     this.u32[at + Value.posts] = posts;
     this.u32[at + Value.comments] = comments;

@@ -1,64 +1,14 @@
 import { open } from 'node:fs/promises';
-import { InputError, IntegrityError, StopRequested } from '../core/errors.js';
-import { sipHash24 } from '../core/siphash.js';
+import { InputError } from '../core/errors.js';
+import { ByteStream } from './byte-stream.js';
 import { readArrowFile, readArrowStream, readParquet } from './columnar.js';
 import { openDecompressed } from './decompress.js';
 import { detectDelimiter, readDelimited } from './delimited.js';
-import type { Exclusions } from './exclusions.js';
 import type { InputFile } from './inputs.js';
-import { forEachLine } from './lines.js';
-import type { DropReason } from './records.js';
-import { DROP_REASONS, newAction, readAction, subredditKey } from './records.js';
-import { type OnTableRow, quoted } from './table-columns.js';
-
-/**
- * Where interactions go. A user is 64 bits of keyed hash: the name itself never leaves the scan.
- *
- * `subreddit` is spelled as the record has it. The same community may come in another spelling: count it under
- * `subredditKey`.
- */
-export interface InteractionSink {
-  add(
-    userHi: number, // uint32
-    userLo: number, // uint32
-    subreddit: string,
-    posts: number,
-    comments: number,
-    score: number,
-    firstUtc: number, // s, 0 when unknown
-    lastUtc: number, // s, 0 when unknown
-  ): void;
-}
-
-export type InputFormat = 'dump' | 'table' | 'arrow' | 'parquet';
-
-export interface ScanOptions {
-  readonly keyWords: Uint32Array; // [4], the key of `sipHash24`
-  readonly exclusions: Exclusions;
-  readonly onBadLine: 'count' | 'stop';
-  readonly format?: InputFormat | 'auto' | undefined; // default 'auto': by content
-  readonly columns?: readonly string[] | undefined; // titles of a table's columns by position
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
-}
-
-export interface ScanProgress {
-  readonly bytes: number | undefined; // of the input file, compressed as it is; undefined where nobody knows
-  readonly read: number; // lines or rows so far
-}
-
-/** What became of every line or row: `read` = `kept` + all of `dropped`. */
-export interface ScanCounts {
-  readonly format: InputFormat;
-  readonly read: number; // lines, or rows of a table without its header
-  readonly kept: number;
-  readonly dropped: Readonly<Record<DropReason, number>>;
-  readonly bytes: number; // after decompression
-  /** By `subredditKey`, of every submission whose community is known, also of those dropped for another reason. */
-  readonly submissionsBySubreddit: ReadonlyMap<string, { readonly submissions: number; readonly over18: number }>;
-  readonly ignoredColumns: readonly string[];
-  readonly note?: string | undefined; // what a person should know about how the input was decompressed, if anything
-}
+import { scanLines } from './scan-lines.js';
+import { bestScanner, createLineScanner } from './scanner/create-scanner.js';
+import { quoted } from './table-columns.js';
+import { type InputFormat, type InteractionSink, type ScanCounts, type ScanOptions, Tally } from './tally.js';
 
 /** Reads one dump or table to its end and hands every kept action to `sink`, in file order. */
 export async function scanInput(input: InputFile, options: ScanOptions, sink: InteractionSink): Promise<ScanCounts> {
@@ -83,7 +33,7 @@ export async function scanChunks(
   sink: InteractionSink,
   position: () => number | undefined = () => undefined,
 ): Promise<ScanCounts> {
-  const stream = new PeekedBytes(chunks[Symbol.asyncIterator]());
+  const stream = new ByteStream(chunks);
   try {
     const head = await stream.peek(HEAD_BYTES);
     const wanted = options.format ?? 'auto';
@@ -92,7 +42,8 @@ export async function scanChunks(
 
     const tally = new Tally(path, options, sink, position);
     if (format === 'dump') {
-      const lines = await scanLines(stream, tally);
+      const kind = options.scanner ?? bestScanner();
+      const lines = await scanLines(stream, createLineScanner(kind, options.keyWords), tally);
       if (!tally.hasActions) throw notADump(path, head);
       return tally.close(format, lines, stream.bytes, []);
     }
@@ -114,178 +65,6 @@ export async function scanChunks(
     await stream.close();
   }
 }
-
-/** Returns the number of lines. */
-async function scanLines(stream: AsyncIterable<Buffer>, tally: Tally): Promise<number> {
-  // Where the current line stands is asked for at most once, so it is found from the chunks instead of counted along.
-  let chunk: Buffer = Buffer.alloc(0);
-  let linesBefore = 0; // ended before `chunk`
-  const watched = async function* () {
-    for await (const next of stream) {
-      linesBefore += countNewlines(chunk, chunk.length);
-      chunk = next;
-      yield next;
-    }
-    linesBefore += countNewlines(chunk, chunk.length); // a last line without newline comes after the last chunk
-    chunk = Buffer.alloc(0);
-  };
-  // A line in another buffer than `chunk` began in an earlier one.
-  const lineOf = (buffer: Buffer, begin: number) =>
-    linesBefore + 1 + (buffer === chunk ? countNewlines(chunk, begin) : 0);
-
-  const onLine = (buffer: Buffer, begin: number, end: number) => tally.line(buffer, begin, end, lineOf);
-  const onTooLong = () => tally.lineTooLong(() => linesBefore + 1);
-  const { lines, emptyLines } = await forEachLine(watched(), onLine, { onTooLong });
-  tally.emptyLines(emptyLines);
-  return lines;
-}
-
-function countNewlines(bytes: Buffer, end: number): number {
-  let count = 0;
-  for (let at = bytes.indexOf(10); at !== -1 && at < end; at = bytes.indexOf(10, at + 1)) count++;
-  return count;
-}
-
-/** Counts what becomes of lines and rows, and hands the kept ones on. */
-class Tally {
-  private seen = 0; // lines and rows so far
-  private kept = 0;
-  private readonly dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<
-    DropReason,
-    number
-  >;
-  private readonly submissions = new Map<string, { submissions: number; over18: number }>();
-  private readonly action = newAction();
-  private readonly hash = new Uint32Array(2);
-  private readonly nameBytes = Buffer.alloc(1024); // UTF-8 of the longest name, 256 UTF-16 code units, is 768
-
-  constructor(
-    private readonly path: string,
-    private readonly options: ScanOptions,
-    private readonly sink: InteractionSink,
-    private readonly position: () => number | undefined,
-  ) {}
-
-  /** Whether any line was a submission or a comment, kept or not. */
-  get hasActions(): boolean {
-    const { dropped } = this;
-    const strange = dropped['empty-line'] + dropped['line-too-long'] + dropped['not-json'] + dropped['not-a-record'];
-    return this.seen > strange;
-  }
-
-  /** A line of a dump: bytes begin to end, end excluded; `lineOf` tells its number. */
-  line(buffer: Buffer, begin: number, end: number, lineOf: (buffer: Buffer, begin: number) => number): void {
-    const { action } = this;
-    const drop = readAction(buffer, begin, end, action);
-    const key = subredditKey(action.subreddit);
-    if (action.kind === 'post' && key !== '') this.countSubmission(key, action.over18);
-    const isHidden = action.over18 && !this.options.exclusions.includeOver18;
-    // Reddit tells names apart without regard to case, so the hash does too.
-    const reason = drop ?? this.exclude(action.author, action.author.toLowerCase(), key, isHidden);
-    if (reason === null) {
-      const { kind, subreddit, score, createdUtc } = action;
-      const isPost = kind === 'post' ? 1 : 0;
-      this.kept++;
-      this.sink.add(this.hash[1], this.hash[0], subreddit, isPost, 1 - isPost, score, createdUtc, createdUtc);
-    } else this.drop(reason, () => lineOf(buffer, begin));
-    this.advance();
-  }
-
-  /** A row of a table. */
-  readonly row: OnTableRow = (row, drop, at) => {
-    const { user, subreddit, posts, comments, score, firstUtc, lastUtc } = row;
-    // Ids of other places may differ in nothing but case: hashed as they are.
-    const reason = drop ?? this.exclude(user, user, subredditKey(subreddit), false);
-    if (reason === null) {
-      this.kept++;
-      this.sink.add(this.hash[1], this.hash[0], subreddit, posts, comments, score, firstUtc, lastUtc);
-    } else this.drop(reason, () => at);
-    this.advance();
-  };
-
-  lineTooLong(lineOf: () => number): void {
-    this.drop('line-too-long', lineOf);
-    this.advance();
-  }
-
-  emptyLines(count: number): void {
-    this.dropped['empty-line'] += count;
-    this.seen += count;
-  }
-
-  /** `lineOf` tells where the line or row stands. */
-  private drop(reason: DropReason, lineOf: () => number): void {
-    const damage = DAMAGE.get(reason);
-    if (damage !== undefined && this.options.onBadLine === 'stop') {
-      const { path } = this;
-      const line = lineOf();
-      throw new InputError(
-        'ERR_DUMP_FORMAT',
-        `${path}:${line}: ${damage}. Pass --on-bad-line count to count and skip such lines.`,
-        { path, line, reason },
-      );
-    }
-    this.dropped[reason]++;
-  }
-
-  /** Everything counted, once the input has ended after `read` lines or rows. */
-  close(format: InputFormat, read: number, bytes: number, ignoredColumns: readonly string[]): ScanCounts {
-    const { path, kept, dropped } = this;
-    const numDropped = DROP_REASONS.reduce((sum, reason) => sum + dropped[reason], 0);
-    if (read !== kept + numDropped) {
-      throw new IntegrityError(
-        'ERR_ROW_ACCOUNTING',
-        `${path}: ${read} lines read, but ${kept} kept and ${numDropped} dropped. This is a fault of the program: please report it.`,
-        { path, read, kept, dropped },
-      );
-    }
-    if (read > 0 && dropped['bad-row'] === read) {
-      throw new InputError(
-        'ERR_TABLE_COLUMNS',
-        `${path}: none of the ${read} rows has a user, a community and whole numbers where its columns promise them. Check the columns.`,
-        { path, read },
-      );
-    }
-    return { format, read, kept, dropped, bytes, submissionsBySubreddit: this.submissions, ignoredColumns };
-  }
-
-  /** Hashes the user and says why the action is left out, or null. */
-  private exclude(user: string, hashed: string, subredditKey: string, isOver18: boolean): DropReason | null {
-    const { exclusions, keyWords } = this.options;
-    sipHash24(keyWords, this.nameBytes, 0, this.nameBytes.write(hashed), this.hash);
-    return (
-      exclusions.dropUser(user) ??
-      exclusions.dropPseudonym(this.hash[1], this.hash[0]) ??
-      exclusions.dropSubreddit(subredditKey) ??
-      (isOver18 ? 'over-18' : null)
-    );
-  }
-
-  private advance(): void {
-    this.seen++;
-    if (this.seen % 16384 !== 0) return;
-    if (this.options.signal?.aborted) throw new StopRequested();
-    this.options.onProgress?.({ bytes: this.position(), read: this.seen });
-  }
-
-  private countSubmission(key: string, isOver18: boolean): void {
-    let counts = this.submissions.get(key);
-    if (counts === undefined) {
-      counts = { submissions: 0, over18: 0 };
-      this.submissions.set(key, counts);
-    }
-    counts.submissions++;
-    if (isOver18) counts.over18++;
-  }
-}
-
-/** Reasons that speak of damage rather than of content, and how to say so. */
-const DAMAGE: ReadonlyMap<DropReason, string> = new Map([
-  ['line-too-long', 'the line is too long for a Reddit record'],
-  ['not-json', 'not JSON'],
-  ['not-a-record', 'neither a submission nor a comment of Reddit'],
-  ['bad-row', 'a cell is missing or is not of the type that its column promises'],
-]);
 
 const HEAD_BYTES = 65536;
 const PARQUET_MAGIC = 'PAR1';
@@ -346,43 +125,4 @@ function notADump(path: string, head: Buffer): InputError {
     `${path}: ${head.length === 0 ? 'the input is empty' : `begins with ${quoted(begin, 60)} and holds no Reddit record`}. Expected one JSON object a line (a submission or comment), a table with a header, Arrow or Parquet.`,
     { path },
   );
-}
-
-/** A stream of bytes whose begin can be looked at before it is read. Counts what it gives out. */
-class PeekedBytes implements AsyncIterable<Buffer> {
-  bytes = 0;
-  private head: Buffer = Buffer.alloc(0);
-
-  constructor(private readonly chunks: AsyncIterator<Buffer>) {}
-
-  /** The first `length` bytes, or fewer where the stream is shorter. */
-  async peek(length: number): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    for (let have = 0; have < length; ) {
-      const { done, value } = await this.chunks.next();
-      if (done) break;
-      parts.push(value);
-      have += value.length;
-    }
-    this.head = Buffer.concat(parts);
-    return this.head.subarray(0, length);
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
-    if (this.head.length > 0) yield this.count(this.head);
-    for (;;) {
-      const { done, value } = await this.chunks.next();
-      if (done) return;
-      yield this.count(value);
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.chunks.return?.();
-  }
-
-  private count(chunk: Buffer): Buffer {
-    this.bytes += chunk.length;
-    return chunk;
-  }
 }

@@ -20,15 +20,16 @@ const numEvents = Number(process.argv[2] ?? 10) * 1e6;
 const numFiles = Number(process.argv[3] ?? 2);
 const names = Array.from({ length: NUM_SUBREDDITS }, (_, i) => `Subreddit_${i.toString(36)}`);
 
-function drawEvents(file: number, sink: Pick<RunWriter, 'add'>): void {
+function drawEvents(file: number, sink: Pick<RunWriter, 'add' | 'intern'>): void {
   const random = new Random(1).fork(file);
   const logUsers = Math.log(NUM_USERS);
+  const ids = names.map((name) => sink.intern(name));
   const logSubreddits = Math.log(NUM_SUBREDDITS);
   for (let i = 0; i < numEvents / numFiles; i++) {
     const user = Math.floor(Math.exp(random.float() * logUsers));
     const subreddit = Math.floor(Math.exp(random.float() * logSubreddits));
     const utc = 1_700_000_000 + i;
-    sink.add(Math.imul(user, 0x9e3779b1) >>> 0, Math.imul(user, 0x85ebca6b) >>> 0, names[subreddit], 0, 1, 3, utc, utc);
+    sink.add(Math.imul(user, 0x9e3779b1) >>> 0, Math.imul(user, 0x85ebca6b) >>> 0, ids[subreddit], 0, 1, 3, utc, utc);
   }
 }
 
@@ -40,9 +41,10 @@ function seconds(begin: NodeJS.CpuUsage): { cpu: number; system: number } {
 const directory = mkdtempSync(join(tmpdir(), 'interaction-runs-'));
 try {
   let checksum = 0;
-  const emptySink: Pick<RunWriter, 'add'> = {
+  const emptySink: Pick<RunWriter, 'add' | 'intern'> = {
+    intern: (name) => name.length,
     add(userHi, userLo, subreddit, posts, comments, score, firstUtc, lastUtc) {
-      checksum ^= userHi ^ userLo ^ subreddit.length ^ posts ^ comments ^ score ^ firstUtc ^ lastUtc;
+      checksum ^= userHi ^ userLo ^ subreddit ^ posts ^ comments ^ score ^ firstUtc ^ lastUtc;
     },
   };
   let begin = process.cpuUsage();

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { MinerError } from '../../src/core/errors.js';
 import { Random } from '../../src/core/random.js';
 import { DROP_REASONS, newAction, readAction } from '../../src/reddit/records.js';
+import { createLineScanner } from '../../src/reddit/scanner/create-scanner.js';
 import { scanBytes } from '../reddit/scan-chunks.js';
+import { KEY, scanAll } from '../reddit/scanner/agreement.js';
 
 const COMMENT = {
   author: 'Some_One',
@@ -27,6 +29,18 @@ const POST = {
 };
 const LINES = [COMMENT, POST].map((record) => Buffer.from(JSON.stringify(record)));
 
+/** Records as wide as those of recent months, most of whose fields are the same in every line. */
+const WIDE_LINES = [COMMENT, POST].flatMap((record, i) => {
+  const constants = Array.from({ length: 40 }, (_, j): [string, unknown] => [
+    `${'acflmrsu'[j % 8]}_constant_${j}`,
+    [null, false, [], {}, 0, 'text', -1.5, [{ author: 'x', list: [1, 2] }]][(j + i) % 8],
+  ]);
+  const wide = Object.entries(record).flatMap((entry, j) => [...constants.slice(4 * j, 4 * j + 4), entry]);
+  const lines = [wide, wide.toReversed(), wide.filter((_, j) => j % 5 !== 2)];
+  return lines.map((fields) => Buffer.from(JSON.stringify(Object.fromEntries(fields))));
+});
+const NUM_WIDE_LINES = process.env['MINE_PERSONAS_SLOW'] === '1' ? 4_000_000 : 20_000;
+
 /** One to four damages: a flipped bit, a piece left out, doubled or put elsewhere, or a token that means something. */
 function damage(line: Buffer, random: Random): Buffer {
   const tokens = ['"', '\\', '{', '}', ',', ':', 'null', '1e999', '-', '\u0000', '\r', '"author":"', '[deleted]', 'u_'];
@@ -48,6 +62,29 @@ function damage(line: Buffer, random: Random): Buffer {
   }
   return bytes;
 }
+
+describe.each(['wasm', 'typescript'] as const)('damaged lines before the %s scanner', (kind) => {
+  it('are judged as JSON.parse judges them or left to it, each once', { timeout: 3_600_000 }, () => {
+    const random = new Random(3);
+    const scanner = createLineScanner(kind, KEY);
+    let odd = 0;
+    for (let done = 0; done < NUM_WIDE_LINES; ) {
+      const lines: Buffer[] = [];
+      const first = random.below(WIDE_LINES.length); // lines of one layout come together, as in dumps
+      for (let i = 0; i < 200; i++, done++) {
+        const line = WIDE_LINES[random.below(8) === 0 ? random.below(WIDE_LINES.length) : first];
+        const changed = random.below(2) === 0 ? line : damage(line, random);
+        lines.push(changed.filter((byte) => byte !== 10));
+      }
+      const text = Buffer.concat(lines.flatMap((line) => [line, Buffer.from(random.below(20) === 0 ? '\r\n' : '\n')]));
+      const counts = scanAll(kind, text, () => 1 + random.below(40_000), scanner);
+      expect(counts.lines).toBe(lines.length);
+      odd += counts.odd;
+    }
+    expect(odd / NUM_WIDE_LINES).toBeGreaterThan(0.1);
+    expect(odd / NUM_WIDE_LINES).toBeLessThan(0.5);
+  });
+});
 
 describe('damaged lines', () => {
   it('are read or dropped for a reason on the list, and leave nothing out of range', () => {

@@ -15,7 +15,8 @@ import {
 } from 'apache-arrow';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ScanOptions, scanInput } from '../../src/reddit/scan.js';
+import { scanInput } from '../../src/reddit/scan.js';
+import type { ScanOptions } from '../../src/reddit/tally.js';
 import { collector, reasonsOf, scanBytes, testOptions } from './scan-chunks.js';
 
 const USERS = ['a', 'b', 'a', 'c'];
@@ -141,6 +142,7 @@ describe.each(['file', 'stream'] as const)('Arrow IPC, %s format', (format) => {
     const bytes = arrowBytes(arrowColumns(), format);
     await writeFile(path, bytes);
     const sink = {
+      intern: () => 0,
       add() {
         throw new RangeError('full');
       },

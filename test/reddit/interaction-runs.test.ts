@@ -52,7 +52,7 @@ function freshDirectory(): string {
 async function writeEvents(directory: string, name: string, events: Event[], eventsPerRun: number): Promise<RunSet> {
   const writer = new RunWriter({ directory, name, eventsPerRun });
   for (const e of events)
-    writer.add(e.userHi, e.userLo, e.subreddit, e.posts, e.comments, e.score, e.firstUtc, e.lastUtc);
+    writer.add(e.userHi, e.userLo, writer.intern(e.subreddit), e.posts, e.comments, e.score, e.firstUtc, e.lastUtc);
   return writer.finish();
 }
 
@@ -269,7 +269,7 @@ describe('sums that do not fit', () => {
   it('are told before an event enters that no column can hold', () => {
     const writer = new RunWriter({ directory: freshDirectory(), name: 'bad', eventsPerRun: 4 });
     const add = (e: Event) => () =>
-      writer.add(e.userHi, e.userLo, e.subreddit, e.posts, e.comments, e.score, e.firstUtc, e.lastUtc);
+      writer.add(e.userHi, e.userLo, writer.intern(e.subreddit), e.posts, e.comments, e.score, e.firstUtc, e.lastUtc);
     const bad = [{ posts: -1 }, { comments: 2 ** 32 }, { score: 0.5 }, { score: NaN }, { firstUtc: 1.7e12 }];
     for (const values of bad)
       expect(add({ ...oneEvent, ...values })).toThrow(expect.objectContaining({ code: 'ERR_EVENT' }));

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import type { TestContext } from 'vitest';
 import { createExclusions } from '../../src/reddit/exclusions.js';
 import type { DropReason } from '../../src/reddit/records.js';
-import type { InteractionSink, ScanCounts, ScanOptions } from '../../src/reddit/scan.js';
 import { scanChunks } from '../../src/reddit/scan.js';
+import type { InteractionSink, ScanCounts, ScanOptions } from '../../src/reddit/tally.js';
 
 /** One call of `InteractionSink.add`. */
 export interface Interaction {
@@ -18,10 +18,12 @@ export interface Interaction {
 
 export function collector(): { sink: InteractionSink; added: Interaction[] } {
   const added: Interaction[] = [];
+  const names: string[] = [];
   const sink: InteractionSink = {
+    intern: (name) => names.push(name) - 1,
     add(userHi, userLo, subreddit, posts, comments, score, firstUtc, lastUtc) {
       const user = `${userHi.toString(16)}:${userLo.toString(16)}`;
-      added.push({ user, subreddit, posts, comments, score, firstUtc, lastUtc });
+      added.push({ user, subreddit: names[subreddit], posts, comments, score, firstUtc, lastUtc });
     },
   };
   return { sink, added };

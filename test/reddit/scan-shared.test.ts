@@ -47,7 +47,10 @@ describe('real dumps', () => {
   it('reads the table of 2021 without loss', async (context) => {
     const path = join(sharedFolder(context), 'reddit', 'reddit2021-train.tsv.zst');
     const users = new Set<number>();
-    const sink = { add: (userHi: number, userLo: number) => void users.add(userHi * 2 ** 20 + (userLo >>> 12)) };
+    const sink = {
+      intern: () => 0,
+      add: (userHi: number, userLo: number) => void users.add(userHi * 2 ** 20 + (userLo >>> 12)),
+    };
     const counts = await scanInput(inputOf(path), testOptions, sink);
     expect(counts).toMatchObject({ format: 'table', read: 891096, kept: 891096, ignoredColumns: ['recency_rank'] });
     expect(users.size).toBe(countUsers(bytesOf(path)));

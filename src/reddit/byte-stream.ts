@@ -1,0 +1,77 @@
+/** A source of bytes that hands over chunks or, where it can, fills memory of ours. */
+export interface ByteSource extends AsyncIterable<Buffer> {
+  /**
+   * Fills the begin of `target`, waiting for at least one byte; 0 at the end. Where it is there, it is used instead of
+   * the iteration, and whoever calls is held up while it waits.
+   */
+  readonly readSync?: ((target: Buffer) => number) | undefined;
+  /** Throws where what was read by `readSync` was not the whole. */
+  readonly finish?: (() => Promise<void>) | undefined;
+}
+
+/** A stream of bytes whose begin can be looked at before it is read. Read it either as chunks or by `read`. */
+export class ByteStream implements AsyncIterable<Buffer> {
+  bytes = 0; // given out
+  private head: Buffer = Buffer.alloc(0); // read, but not given out
+  private readonly iterator: AsyncIterator<Buffer>;
+
+  constructor(private readonly source: ByteSource) {
+    this.iterator = source[Symbol.asyncIterator]();
+  }
+
+  /** The first `length` bytes, or fewer where the stream is shorter. */
+  async peek(length: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (let have = 0; have < length; ) {
+      const chunk = await this.next();
+      if (chunk === undefined) break;
+      parts.push(chunk);
+      have += chunk.length;
+    }
+    this.head = Buffer.concat(parts);
+    return this.head.subarray(0, length);
+  }
+
+  /** Fills the begin of `target`, which has room for at least one byte; 0 at the end. */
+  async read(target: Buffer): Promise<number> {
+    if (this.head.length === 0) {
+      if (this.source.readSync !== undefined) {
+        const got = this.source.readSync(target);
+        if (got === 0) await this.source.finish?.();
+        this.bytes += got;
+        return got;
+      }
+      this.head = (await this.next()) ?? this.head;
+    }
+    const got = this.head.copy(target);
+    this.head = this.head.subarray(got);
+    this.bytes += got;
+    return got;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+    for (let chunk: Buffer | undefined = this.head; chunk !== undefined; chunk = await this.next()) {
+      this.head = Buffer.alloc(0);
+      this.bytes += chunk.length;
+      if (chunk.length > 0) yield chunk;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.iterator.return?.();
+  }
+
+  private async next(): Promise<Buffer | undefined> {
+    const { readSync, finish } = this.source;
+    if (readSync !== undefined) {
+      const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+      const got = readSync(chunk);
+      if (got === 0) await finish?.();
+      return got === 0 ? undefined : chunk.subarray(0, got);
+    }
+    const { done, value } = await this.iterator.next();
+    return done ? undefined : value;
+  }
+}
+
+const CHUNK_BYTES = 65536;
