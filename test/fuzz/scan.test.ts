@@ -74,7 +74,7 @@ describe.each(['wasm', 'typescript'] as const)('damaged lines before the %s scan
       for (let i = 0; i < 200; i++, done++) {
         const line = WIDE_LINES[random.below(8) === 0 ? random.below(WIDE_LINES.length) : first];
         const changed = random.below(2) === 0 ? line : damage(line, random);
-        lines.push(changed.filter((byte) => byte !== 10));
+        lines.push(Buffer.from(changed.filter((byte) => byte !== 10)));
       }
       const text = Buffer.concat(lines.flatMap((line) => [line, Buffer.from(random.below(20) === 0 ? '\r\n' : '\n')]));
       const counts = scanAll(kind, text, () => 1 + random.below(40_000), scanner);
