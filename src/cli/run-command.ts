@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { type Manifest, readManifest } from '../artifacts/manifest.js';
 import { RunDirectory, writeFileDurably } from '../artifacts/run-directory.js';
 import { InputError, messageOf, UsageError } from '../core/errors.js';
+import { assertModelSettings } from '../llm/open-model.js';
 import { configSchema, type RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import { runStages } from '../pipeline/run-stages.js';
 import { type Job, STAGE_NAMES, type StageName } from '../pipeline/stage.js';
-import { findModel } from '../pipeline/verbalize.js';
 import { loadKey } from './key.js';
 import { formatBytes, formatCount, formatSeconds, printable } from './progress.js';
 import { resolveSettings } from './settings.js';
@@ -53,7 +53,7 @@ export async function runCommand(
   const named = inputs ?? saved?.inputs ?? [];
   const asked = await createJob(shell, named, config);
   if (inputs) await MINE_STAGES[0].external?.(asked);
-  await findModel(config);
+  await assertModelSettings(config);
 
   const run = await RunDirectory.open(flags.out, { create: true });
   const unlock = run.lock();
@@ -92,8 +92,17 @@ export async function createJob(
 ): Promise<Job> {
   const { key, keyFingerprint, path, created } = await loadKey(config.keyFile, environment, makeKey);
   if (created) log.info(`A key of pseudonyms was made in ${path}; who deletes it unlinks every run made with it.`);
-  const llmApiKey = environment['MINE_PERSONAS_LLM_API_KEY'];
+  const llmApiKey = config.llmApiKeyFile
+    ? await readApiKey(config.llmApiKeyFile)
+    : environment['MINE_PERSONAS_LLM_API_KEY'];
   return { config, inputs, secrets: { key, keyFingerprint, ...(llmApiKey && { llmApiKey }) } };
+}
+
+async function readApiKey(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new InputError('ERR_LLM_KEY', `There is no readable key in ${path}.`, { path }, { cause });
+  });
+  return text.trim();
 }
 
 const savedSchema = z.object({ inputs: z.array(z.string()), config: configSchema.partial() });

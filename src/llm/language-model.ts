@@ -4,7 +4,7 @@ export interface Message {
   readonly content: string;
 }
 
-/** A JSON Schema as plain data. Portable ones use no `pattern` and no numeric or length limits. */
+/** A JSON Schema as plain data. Portable ones use no `pattern` and no numeric limits; few servers mind those of length. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export interface GenerateRequest {
@@ -32,6 +32,8 @@ export interface Reply {
 export interface LanguageModel {
   readonly id: string; // what a persona's provenance names; says nothing about where the model runs
   readonly maxInputTokens: number;
+  /** Tokens of a text, where a tokenizer is at hand; `estimateTokens` takes its place elsewhere. */
+  countTokens?(text: string): number;
   generate(request: GenerateRequest): Promise<Reply>;
 }
 

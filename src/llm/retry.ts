@@ -73,7 +73,10 @@ export class Retrier {
 }
 
 /** `Retry-After` (seconds or a date) or `retry-after-ms` as milliseconds from `now`; undefined where neither is readable. */
-export function retryAfterMs(headers: Headers | undefined, now: number): number | undefined {
+export function retryAfterMs(
+  headers: { get(name: string): string | null } | undefined,
+  now: number,
+): number | undefined {
   const milliseconds = headers?.get('retry-after-ms');
   if (milliseconds && /^\d+(\.\d+)?$/.test(milliseconds)) return Number(milliseconds);
   const text = headers?.get('retry-after');
@@ -83,7 +86,8 @@ export function retryAfterMs(headers: Headers | undefined, now: number): number 
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-async function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+/** Sleeps; throws the reason of the signal where that comes first. */
+export async function wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(Math.ceil(milliseconds), undefined, signal ? { signal } : {});
   } catch (error) {

@@ -1,3 +1,4 @@
+import { jsonrepair } from 'jsonrepair';
 import { z } from 'zod';
 import { ExternalError } from '../core/errors.js';
 import type { GenerateRequest, LanguageModel, Message, Reply, Usage } from './language-model.js';
@@ -41,7 +42,7 @@ type Checked<T> = { value: T; problem?: undefined } | { problem: string };
 
 function check<T>(reply: Reply, schema: z.ZodType<T>): Checked<T> {
   if (reply.finishReason === 'content_filter') return { problem: 'the reply was withheld by a content filter' };
-  const found = extractJson(reply.text);
+  const found = reply.finishReason === 'stop' ? readJson(reply.text) : extractJson(reply.text);
   if (found === undefined) {
     if (reply.finishReason === 'length') return { problem: 'the reply was cut at the output limit' };
     return {
@@ -63,6 +64,21 @@ function secondChance(request: GenerateRequest, reply: Reply, problem: string): 
     },
   ];
   return { ...request, messages: [...request.messages, ...repair] };
+}
+
+/** The JSON object of a reply that is whole, slips such as a trailing comma or a single quote mended. */
+export function readJson(text: string): unknown {
+  const found = extractJson(text);
+  if (found !== undefined) return found;
+  const begin = text.indexOf('{');
+  const end = text.lastIndexOf('}');
+  if (begin === -1 || end < begin) return undefined;
+  try {
+    const mended: unknown = JSON.parse(jsonrepair(text.slice(begin, end + 1)));
+    return mended !== null && typeof mended === 'object' && !Array.isArray(mended) ? mended : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

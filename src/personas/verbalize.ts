@@ -53,32 +53,28 @@ export async function verbalize(packs: readonly EvidencePack[], options: Verbali
   let calls = 0;
   const usage = { inputTokens: 0, outputTokens: 0 };
 
-  try {
-    for await (const { pack, outcome } of inOrder(packs, inFlight, writer)) {
-      signal?.throwIfAborted();
-      if ('error' in outcome) {
-        if (!(outcome.error instanceof MinerError)) throw outcome.error;
-        firstError ??= outcome.error;
-        const failure = { id: pack.id, code: outcome.error.code, message: outcome.error.message };
-        failures.push(failure);
-        options.onFailure?.(failure);
-        if (outcome.error instanceof ExternalError) refusals++;
-        if (written === 0 && refusals >= giveUpAfter) throw firstError;
-        continue;
-      }
-      calls += outcome.calls;
-      usage.inputTokens += outcome.usage.inputTokens;
-      usage.outputTokens += outcome.usage.outputTokens;
-
-      const { persona } = outcome;
-      const same = titles.get(persona.title) ?? [];
-      const title = same.length === 0 ? persona.title : toldApart(persona.title, pack, same);
-      titles.set(persona.title, [...same, pack]);
-      await options.onPersona({ ...persona, title });
-      written++;
+  for await (const { pack, outcome } of inOrder(packs, inFlight, writer, () => stop.abort())) {
+    signal?.throwIfAborted();
+    if ('error' in outcome) {
+      if (!(outcome.error instanceof MinerError)) throw outcome.error;
+      firstError ??= outcome.error;
+      const failure = { id: pack.id, code: outcome.error.code, message: outcome.error.message };
+      failures.push(failure);
+      options.onFailure?.(failure);
+      if (outcome.error instanceof ExternalError) refusals++;
+      if (written === 0 && refusals >= giveUpAfter) throw firstError;
+      continue;
     }
-  } finally {
-    stop.abort();
+    calls += outcome.calls;
+    usage.inputTokens += outcome.usage.inputTokens;
+    usage.outputTokens += outcome.usage.outputTokens;
+
+    const { persona } = outcome;
+    const same = titles.get(persona.title) ?? [];
+    const title = same.length === 0 ? persona.title : toldApart(persona.title, pack, same);
+    titles.set(persona.title, [...same, pack]);
+    await options.onPersona({ ...persona, title });
+    written++;
   }
   if (written === 0 && firstError) throw firstError;
   return { written, failures, calls, usage };
@@ -175,21 +171,30 @@ function noEvidence(pack: EvidencePack): InputError {
 
 type Outcome = Written | { readonly error: unknown };
 
-/** Runs `write` over the packs, at most `inFlight` at once, and yields what came of each in their order. */
+/**
+ * Runs `write` over the packs, at most `inFlight` at once, and yields what came of each in their order. Who stops
+ * listening waits, after `onEnd`, for those under way: their replies are paid for and may still be recorded.
+ */
 async function* inOrder(
   packs: readonly EvidencePack[],
   inFlight: number,
   write: Writer,
+  onEnd: () => void,
 ): AsyncGenerator<{ pack: EvidencePack; outcome: Outcome }> {
   const settled = (pack: EvidencePack): Promise<Outcome> => write(pack).catch((error: unknown) => ({ error }));
   const pending: { pack: EvidencePack; outcome: Promise<Outcome> }[] = [];
   let next = 0;
-  while (next < packs.length || pending.length > 0) {
-    while (next < packs.length && pending.length < inFlight) {
-      const pack = packs[next++];
-      pending.push({ pack, outcome: settled(pack) });
+  try {
+    while (next < packs.length || pending.length > 0) {
+      while (next < packs.length && pending.length < inFlight) {
+        const pack = packs[next++];
+        pending.push({ pack, outcome: settled(pack) });
+      }
+      const head = pending.shift();
+      if (head) yield { pack: head.pack, outcome: await head.outcome };
     }
-    const head = pending.shift();
-    if (head) yield { pack: head.pack, outcome: await head.outcome };
+  } finally {
+    onEnd();
+    await Promise.all(pending.map(({ outcome }) => outcome));
   }
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CACHE_MODES } from '../llm/cache.js';
+import { LLM_KINDS } from '../llm/open-model.js';
 
 /**
  * Every setting of the program, once: type, bounds, default and help. Flags, environment variables, the configuration
@@ -83,16 +85,45 @@ export const configSchema = z.strictObject({
     .describe('people a persona must stand for; below 50 only with --unsafe-small-clusters'),
   unsafeSmallClusters: z.boolean().default(false).describe('allow personas of fewer than 50 people'),
   evidenceRows: z.int().min(1).max(100).default(20).describe('subreddits a persona may cite'),
-  llm: z.enum(['template', 'openai-compatible']).default('template').describe('what puts the evidence into words'),
+  llm: z
+    .string()
+    .regex(LLM_KINDS, 'expected template, openai-compatible, anthropic, replay or gguf:FILE')
+    .default('template')
+    .describe('what puts evidence into words: template, openai-compatible, anthropic, gguf:FILE or replay'),
   llmBaseUrl: z
     .string()
     .optional()
-    .describe('address of an OpenAI-compatible server, such as http://127.0.0.1:8080/v1'),
+    .describe('address of the server, such as http://127.0.0.1:8080/v1; anthropic knows its own'),
   llmModel: z.string().optional().describe('model to ask for'),
   llmTemperature: z.number().min(0).max(2).default(0.3).describe('sampling temperature of the language model'),
   llmConcurrency: z.int().min(1).max(256).default(4).describe('requests under way at a time'),
   llmTimeoutSeconds: z.number().positive().default(120).describe('time a request may take'),
   llmMaxAttempts: z.int().min(1).max(20).default(4).describe('tries of a request before it counts as failed'),
+  llmRequestsPerMinute: z.number().positive().optional().describe('requests sent in a minute at the most'),
+  llmTokensPerMinute: z.number().positive().optional().describe('tokens sent and received in a minute at the most'),
+  llmContextTokens: z
+    .int()
+    .min(256)
+    .optional()
+    .describe('tokens of a prompt at the most (gguf: of prompt and reply; default: 8192 or what the model takes)'),
+  llmThreads: z.int().min(1).max(256).optional().describe('threads of a gguf model (default: all cores but one)'),
+  llmRuntime: z.string().optional().describe('folder in which node-llama-cpp is installed, for gguf models'),
+  llmApiKeyFile: z.string().optional().describe('file with the key of the server; else MINE_PERSONAS_LLM_API_KEY'),
+  llmCache: z.string().optional().describe('file of recorded replies (default: llm-cache.jsonl in the run)'),
+  llmCacheMode: z
+    .enum(CACHE_MODES)
+    .default('record')
+    .describe('record: keep replies and never pay twice; replay: recorded replies only; off'),
+  llmPrices: z
+    .string()
+    .optional()
+    .describe('JSON file with prices per million tokens: {"MODEL": {"input": 0.15, "output": 0.6}}'),
+  maxCalls: z.int().min(1).optional().describe('calls to the language model at the most, earlier attempts included'),
+  maxCost: z
+    .number()
+    .positive()
+    .optional()
+    .describe('cost of the language model at the most, in the unit of the prices'),
 });
 
 export type RunConfig = z.infer<typeof configSchema>;

@@ -120,6 +120,7 @@ async function runStage(
   const context: StageContext = {
     ...job,
     folder,
+    runFolder: run.path,
     scratch,
     random: new Random(job.config.seed).fork(stage.name),
     log: options.log,

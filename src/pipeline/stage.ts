@@ -34,6 +34,7 @@ export interface Secrets {
 
 export interface StageContext extends Job {
   readonly folder: string; // empty; becomes the stage's folder when `run` returns
+  readonly runFolder: string; // of the whole run: for what outlives a stage, such as recorded replies
   readonly scratch: string; // survives a kill, is gone once the stage has finished
   readonly random: Random; // the stage's own
   readonly log: Log;

@@ -2,15 +2,14 @@ import { open } from 'node:fs/promises';
 import { readBatches, readTable } from '../artifacts/arrow.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { ASSIGNMENTS, ATTENTION, CLUSTERS, EDGES, GRAPH_SUBREDDITS } from '../artifacts/tables.js';
-import { InputError, PrivacyError } from '../core/errors.js';
-import type { Random } from '../core/random.js';
+import { PrivacyError } from '../core/errors.js';
 import { COUNT_OF_CODE } from '../graph/edge-features.js';
-import type { LanguageModel } from '../llm/language-model.js';
+import { openModel } from '../llm/open-model.js';
 import { buildEvidencePacks, type ClusterProfile, EVIDENCE_DEFAULTS } from '../personas/evidence.js';
 import { personaJsonSchema } from '../personas/persona.js';
 import { verbalize as verbalizePacks } from '../personas/verbalize.js';
-import { pick, type RunConfig } from './config.js';
-import type { Job, Stage, StageContext } from './stage.js';
+import { pick } from './config.js';
+import type { Stage, StageContext } from './stage.js';
 
 /** Other clusters a cluster is compared with. */
 const NEIGHBORS = 3;
@@ -21,12 +20,12 @@ export const verbalize: Stage = {
   version: 1,
   inputs: ['ingest', 'build-graph', 'embed', 'cluster'],
   config: (config) => ({
-    ...pick(config, 'minUsers', 'evidenceRows', 'llm'),
+    ...pick(config, 'minUsers', 'evidenceRows'),
     ...(config.llm === 'template' ? {} : pick(config, 'llmModel', 'llmTemperature')),
+    llm: config.llm.replace(/^gguf:.*[/\\]/, 'gguf:'), // where a model lies does not matter
   }),
   async run(context) {
     const { folder, config, random, log, signal } = context;
-    const model = await createModel(context, random.fork('retries'));
     const { profiles, corpus } = await profileClusters(context);
     const speakable = profiles.filter(({ users }) => users >= config.minUsers);
     if (speakable.length === 0)
@@ -38,12 +37,17 @@ export const verbalize: Stage = {
       );
     const packs = buildEvidencePacks(speakable, corpus, { ...EVIDENCE_DEFAULTS, maxRows: config.evidenceRows });
 
+    const opened = await openModel(config, {
+      apiKey: context.secrets.llmApiKey,
+      random: random.fork('retries'),
+      cachePath: `${context.runFolder}/llm-cache.jsonl`,
+    });
     const file = await open(`${folder}/personas.jsonl`, 'w', 0o600);
     const failures: { id: string; code: string; message: string }[] = [];
     try {
       let written = 0;
       const summary = await verbalizePacks(packs, {
-        model,
+        model: opened?.model,
         runFingerprint: context.input('cluster').manifest.fingerprint.slice(0, 16),
         seed: config.seed,
         temperature: config.llmTemperature,
@@ -78,9 +82,10 @@ export const verbalize: Stage = {
         ],
         counts: {
           personas: summary.written,
-          generator: model?.id ?? 'template',
+          generator: opened?.model.id ?? 'template',
           calls: summary.calls,
           usage: summary.usage,
+          ...(opened && { spent: opened.spent() }),
         },
         notes: [
           ...(tooSmall > 0 ? [`${tooSmall} clusters of fewer than ${config.minUsers} people were not described`] : []),
@@ -93,37 +98,10 @@ export const verbalize: Stage = {
       };
     } finally {
       await file.close();
+      await opened?.close();
     }
   },
 };
-
-/** Where the model that was asked for is reached; none for the template. A run asks before it begins: this stage comes last. */
-export async function findModel({ llm, llmBaseUrl: baseURL, llmModel: model }: RunConfig) {
-  if (llm === 'template') return undefined;
-  if (!baseURL || !model)
-    throw new InputError(
-      'ERR_LLM_SETTING',
-      '--llm openai-compatible needs --llm-base-url and --llm-model (or MINE_PERSONAS_LLM_BASE_URL and MINE_PERSONAS_LLM_MODEL).',
-      { baseURL, model },
-    );
-  const { parseEndpoint } = await import('../llm/endpoint.js'); // late: most runs need no client
-  parseEndpoint(baseURL);
-  return { baseURL, model };
-}
-
-async function createModel({ config, secrets }: Job, random: Random): Promise<LanguageModel | undefined> {
-  const found = await findModel(config);
-  if (!found) return undefined;
-  const { openAiCompatible } = await import('../llm/openai-compatible.js');
-  return openAiCompatible({
-    ...found,
-    apiKey: secrets.llmApiKey,
-    random,
-    concurrency: config.llmConcurrency,
-    timeoutMs: config.llmTimeoutSeconds * 1000,
-    maxAttempts: config.llmMaxAttempts,
-  });
-}
 
 /** Counts what each cluster does, from the tables of the run. */
 async function profileClusters({

@@ -120,7 +120,6 @@ describe('resolveSettings', () => {
     ['fanout', '16,,4'],
     ['clusters', 'many'],
     ['includeOver18', 'yes'],
-    ['llm', 'gpt'],
     ['device', 'Reference'],
   ])('names the variable of %s when it says %j', async (key, text) => {
     await expect(resolveSettings({}, { [variableOf(key)]: text }, undefined)).rejects.toMatchObject({
@@ -211,12 +210,21 @@ describe('addSettingFlags', () => {
     ['--seed', 'abc'],
     ['--fanout', '16;4'],
     ['--clusters', 'some'],
-    ['--llm', 'gpt'],
     ['--sede', '1'],
   ])('refuses %s %s', (...args) => {
     expect(() => parseFlags(...args)).toThrow();
   });
 });
+
+/** Settings without a default that take a number. */
+const OPTIONAL_NUMBERS: readonly (keyof RunConfig)[] = [
+  'llmRequestsPerMinute',
+  'llmTokensPerMinute',
+  'llmContextTokens',
+  'llmThreads',
+  'maxCalls',
+  'maxCost',
+];
 
 describe('the environment', () => {
   /** A value of the kind of the setting that is not its default, as text and as it should be understood. */
@@ -227,6 +235,7 @@ describe('the environment', () => {
     if (key === 'clusters') return ['5', 5];
     if (key === 'columns') return ['user,subreddit', ['user', 'subreddit']];
     if (key === 'fanout') return ['3,2', [3, 2]];
+    if (OPTIONAL_NUMBERS.includes(key)) return key === 'llmThreads' ? ['3', 3] : ['300', 300];
     if (typeof value === 'boolean') return ['1', true];
     if (typeof value === 'number') return [String(value + 1), value + 1];
     const others: Record<string, string> = {
@@ -234,6 +243,7 @@ describe('the environment', () => {
       onBadLine: 'stop',
       device: 'reference',
       llm: 'openai-compatible',
+      llmCacheMode: 'replay',
     };
     const text = others[key] ?? `some ${key}`;
     return [text, text];
