@@ -5,6 +5,7 @@ import { PACKAGE_VERSION } from '../pipeline/package-version.js';
 import { STAGE_NAMES, type StageName } from '../pipeline/stage.js';
 import { printConfig } from './config-command.js';
 import { doctor } from './doctor.js';
+import type { EmbedNewFlags } from './embed-new.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { GraphExportFlags } from './graph-export.js';
 import { TerminalLog } from './progress.js';
@@ -141,7 +142,15 @@ function buildProgram(shell: Shell): Command {
       '--force',
       'run even if nothing changed',
     );
-    addSettingFlags(command).action((flags: CommonFlags) => runStagesOf(undefined, flags, stage));
+    if (stage === 'embed')
+      command
+        .option('--model <dir>', 'finished run whose model embeds people it has never seen, given with --input')
+        .option('--input <path...>', inputHelp);
+    addSettingFlags(command).action(async (flags: CommonFlags & EmbedNewFlags) =>
+      stage === 'embed' && (flags.model || flags.input)
+        ? (await import('./embed-new.js')).embedNew(shell, flags)
+        : runStagesOf(undefined, flags, stage),
+    );
   }
 
   const planCommand = withRun(
@@ -186,4 +195,5 @@ const EXAMPLES = `Examples:
   mine-personas plan dumps/ --out runs/all
   mine-personas status --out runs/june
   mine-personas graph export --out runs/june --to subreddits.gexf
+  mine-personas embed --model runs/june --input RC_2025-07.zst --out runs/july
 `;

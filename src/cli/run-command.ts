@@ -7,7 +7,7 @@ import { assertModelSettings } from '../llm/open-model.js';
 import { configSchema, type RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import { runStages } from '../pipeline/run-stages.js';
-import { type Job, STAGE_NAMES, type StageName } from '../pipeline/stage.js';
+import { type Job, STAGE_NAMES, type Stage, type StageName } from '../pipeline/stage.js';
 import { loadKey } from './key.js';
 import { formatBytes, formatCount, formatSeconds, printable } from './progress.js';
 import { resolveSettings } from './settings.js';
@@ -40,7 +40,6 @@ export async function runCommand(
   flags: CommonFlags,
   only?: StageName,
 ): Promise<void> {
-  const { log, stop } = shell;
   if (!flags.out) throw new UsageError('ERR_USAGE', 'Name the folder of the run with --out DIR.');
   const from = only ?? stageName(flags.from) ?? STAGE_NAMES[0];
   const until = only ?? stageName(flags.until) ?? STAGE_NAMES[STAGE_NAMES.length - 1];
@@ -64,23 +63,34 @@ export async function runCommand(
     const stages = MINE_STAGES.filter(
       ({ name }) => STAGE_NAMES.indexOf(name) >= begin && STAGE_NAMES.indexOf(name) <= STAGE_NAMES.indexOf(until),
     );
-    await runStages(stages, job, run, {
-      force,
-      log,
-      signal: stop.signal,
-      onStage(stage, state, manifest) {
-        stop.leaveToSystem(state === 'started' && IN_ONE_GO.includes(stage));
-        if (state === 'skipped') log.info(`${stage}: unchanged`);
-        if (state === 'finished' && manifest) log.info(describeStage(manifest));
-        if (state === 'finished') for (const note of manifest?.notes ?? []) log.info(`  ${note}`);
-      },
-    });
+    await runWithReport(shell, stages, job, run, force);
     const manifests = await readManifests(run);
     if (flags.json) shell.print(JSON.stringify({ ok: true, out: run.path, stages: manifests }));
     else if (until === 'export') await showPersonas(shell, run);
   } finally {
     unlock();
   }
+}
+
+/** Runs stages and says, stage by stage, what came of it. */
+export async function runWithReport(
+  { log, stop }: Shell,
+  stages: readonly Stage[],
+  job: Job,
+  run: RunDirectory,
+  force: readonly StageName[] = [],
+): Promise<void> {
+  await runStages(stages, job, run, {
+    force,
+    log,
+    signal: stop.signal,
+    onStage(stage, state, manifest) {
+      stop.leaveToSystem(state === 'started' && IN_ONE_GO.includes(stage));
+      if (state === 'skipped') log.info(`${stage}: unchanged`);
+      if (state === 'finished' && manifest) log.info(describeStage(manifest));
+      if (state === 'finished') for (const note of manifest?.notes ?? []) log.info(`  ${note}`);
+    },
+  });
 }
 
 /** What was asked for, with the secrets that it needs. Without `makeKey` nothing is written. */
@@ -134,7 +144,7 @@ function stageName(name: string | undefined): StageName | undefined {
   });
 }
 
-async function readManifests(run: RunDirectory): Promise<Record<string, Manifest>> {
+export async function readManifests(run: RunDirectory): Promise<Record<string, Manifest>> {
   const manifests: Record<string, Manifest> = {};
   for (const name of STAGE_NAMES) {
     const manifest = await readManifest(run.stageFolder(name));

@@ -111,7 +111,7 @@ function assertLargeEnough(
 }
 
 /** Writes the graph batch by batch. */
-async function writeEdges(
+export async function writeEdges(
   folder: string,
   { userToSubreddit: { rowPtr, colIndex }, edgeFeatures }: BipartiteGraph,
   signal: AbortSignal,
