@@ -40,23 +40,14 @@ inline Vec apply(Vec x) {
   if constexpr (OP == Unary::neg) return -x;
 }
 
-inline Vec load_part(const float* from, int64_t count) {
-  Vec v{};
-  std::memcpy(&v, from, count * sizeof(float));
-  return v;
-}
-
 // `count` entries of out; an operand with step 0 stands for one value
 template <Binary OP>
 inline void apply_row(const float* a, int64_t a_step, const float* b, int64_t b_step, float* out, int64_t count) {
-  for (int64_t i = 0; i < count; i += LANES) {
-    const int64_t some = count - i < LANES ? count - i : LANES;
-    const Vec left = a_step == 0 ? splat<LANES>(*a) : some == LANES ? load<LANES>(a + i) : load_part(a + i, some);
-    const Vec right = b_step == 0 ? splat<LANES>(*b) : some == LANES ? load<LANES>(b + i) : load_part(b + i, some);
-    const Vec result = apply<OP>(left, right);
-    if (some == LANES) store<LANES>(out + i, result);
-    else std::memcpy(out + i, &result, some * sizeof(float));
-  }
+  each_vector(count, [&](int64_t i, auto some) {
+    const Vec left = a_step == 0 ? splat<LANES>(*a) : load_part(a + i, some);
+    const Vec right = b_step == 0 ? splat<LANES>(*b) : load_part(b + i, some);
+    store_part(out + i, apply<OP>(left, right), some);
+  });
 }
 
 template <Binary OP>
@@ -81,11 +72,9 @@ inline void unary_as(const Call& call) {
   const float* x = call.f32(0);
   float* out = call.f32(1);
   pool::parallel_ranges(call.length(1), ENTRIES_PER_TASK, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i += LANES) {
-      const int64_t some = end - i < LANES ? end - i : LANES;
-      const Vec result = apply<OP>(some == LANES ? load<LANES>(x + i) : load_part(x + i, some));
-      std::memcpy(out + i, &result, some * sizeof(float));
-    }
+    each_vector(end - begin, [&](int64_t i, auto some) {
+      store_part(out + begin + i, apply<OP>(load_part(x + begin + i, some)), some);
+    });
   });
 }
 
@@ -124,9 +113,7 @@ inline void sum_rows(const Call& call) {
       for (int64_t j = 0; j < cols; j += 1024) { // float sums of a thousand, so that long rows stay exact
         const int64_t stop = cols - j < 1024 ? cols : j + 1024;
         Vec part{};
-        int64_t k = j;
-        for (; k + LANES <= stop; k += LANES) part += load<LANES>(x + i * cols + k);
-        if (k < stop) part += load_part(x + i * cols + k, stop - k);
+        each_vector(stop - j, [&](int64_t k, auto some) { part += load_part(x + i * cols + j + k, some); });
         total += sum<LANES>(part);
       }
       out[i] = static_cast<float>(total);

@@ -10,11 +10,28 @@
 
 namespace ISA {
 
-// to += share · from
-inline void add_row(float* to, float share, const float* from, int64_t dim) {
+// out = Σ over i of share(i) · x[row(i)], rows of `dim`. Sums stay in registers, rows to come are fetched ahead.
+template <typename Row, typename Share>
+inline void sum_weighted_rows(float* out, int64_t dim, const float* x, int64_t begin, int64_t end, Row&& row, Share&& share) {
+  constexpr int AHEAD = 6, BLOCK = 4 * LANES;
   int64_t d = 0;
-  for (; d + LANES <= dim; d += LANES) store<LANES>(to + d, load<LANES>(to + d) + share * load<LANES>(from + d));
-  for (; d < dim; d++) to[d] += share * from[d];
+  for (; d + BLOCK <= dim; d += BLOCK) {
+    Vec total[4] = {};
+    for (int64_t i = begin; i < end; i++) {
+      const float* ahead = x + row(i + AHEAD < end ? i + AHEAD : i) * dim + d;
+      for (int k = 0; k < BLOCK; k += 16) __builtin_prefetch(ahead + k);
+      const float* from = x + row(i) * dim + d;
+      const float weight = share(i);
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; k++) total[k] += weight * load<LANES>(from + k * LANES);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) store<LANES>(out + d + k * LANES, total[k]);
+  }
+  if (d == dim) return;
+  std::fill(out + d, out + dim, 0.0f);
+  for (int64_t i = begin; i < end; i++)
+    for (int64_t k = d; k < dim; k++) out[k] += share(i) * x[row(i) * dim + k];
 }
 
 struct Bags {
@@ -45,11 +62,10 @@ inline void embedding_bag(const Call& call) {
   const int64_t dim = call.integer(5);
   pool::parallel_ranges(bags.num_bags, 128, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; b++) {
-      float* row = out + b * dim;
-      std::fill_n(row, dim, 0.0f);
       const float scale = bags.scale(b);
-      for (int32_t e = bags.row_ptr[b]; e < bags.row_ptr[b + 1]; e++)
-        add_row(row, bags.weight(e) * scale, x + bags.col_index[e] * dim, dim);
+      sum_weighted_rows(
+          out + b * dim, dim, x, bags.row_ptr[b], bags.row_ptr[b + 1], [&](int64_t e) { return int64_t{bags.col_index[e]}; },
+          [&](int64_t e) { return bags.weight(e) * scale; });
     }
   });
 }
@@ -65,12 +81,10 @@ inline void embedding_bag_grad(const Call& call) {
   for (int64_t b = 0; b < bags.num_bags; b++) scale[b] = bags.scale(b);
   const EdgesBySource edges = edges_by_source(bags.row_ptr, bags.num_bags, bags.col_index, call.length(2), num_rows);
   pool::parallel_ranges(num_rows, 256, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; r++) {
-      float* row = d_x + r * dim;
-      std::fill_n(row, dim, 0.0f);
-      for (int32_t i = edges.ptr[r]; i < edges.ptr[r + 1]; i++)
-        add_row(row, bags.weight(edges.edge[i]) * scale[edges.target[i]], d_out + edges.target[i] * dim, dim);
-    }
+    for (int64_t r = begin; r < end; r++)
+      sum_weighted_rows(
+          d_x + r * dim, dim, d_out, edges.ptr[r], edges.ptr[r + 1], [&](int64_t i) { return int64_t{edges.target[i]}; },
+          [&](int64_t i) { return bags.weight(edges.edge[i]) * scale[edges.target[i]]; });
   });
 }
 

@@ -36,36 +36,89 @@ inline Floats<N> pre_activation(const GatV2& g, int64_t source, int64_t target, 
   return u;
 }
 
+// For the edges of one target: out[e, h] = Σ over the channels of head h of product(edge, channel), a vector of N. Four
+// sums are made at a time, whatever edges and heads they belong to.
+template <int N, typename Product>
+inline void sum_heads(const GatV2& g, int64_t first, int64_t last, float* out, Product&& product) {
+  const int64_t heads = g.heads, head_dim = g.head_dim(), end = last * heads;
+  int64_t e = first, h = 0;
+  const auto next = [&] {
+    Floats<N> total{};
+    for (int64_t c = h * head_dim; c < (h + 1) * head_dim; c += N) total += product(e, c);
+    if (++h == heads) h = 0, e++;
+    return total;
+  };
+  int64_t i = first * heads;
+  for (; i + 4 <= end; i += 4) {
+    const Floats<N> a = next(), b = next(), c = next(), d = next();
+    store<4>(out + i, sum4<N>(a, b, c, d));
+  }
+  for (; i < end; i++) out[i] = sum<N>(next());
+}
+
+// Softmax of each head over a target's edges, in place; `row` is [edges, heads].
+inline void softmax_heads(float* row, int64_t entries, int64_t heads) {
+  const auto maximum = [](Vec a, Vec b) { return a > b ? a : b; };
+  if (LANES % heads == 0) { // lanes of one head stand in the same places of every vector
+    Vec top = splat<LANES>(-__builtin_inff()); // subtracted, so that exp cannot overflow
+    each_vector(entries, [&](int64_t i, auto some) { top = maximum(load_part(row + i, some, -__builtin_inff()), top); });
+    top = fold(top, heads, maximum);
+    Vec total{};
+    each_vector(entries, [&](int64_t i, auto some) {
+      const Vec p = exp<LANES>(load_part(row + i, some, -__builtin_inff()) - top);
+      total += p;
+      store_part(row + i, p, some);
+    });
+    const Vec scale = 1 / fold(total, heads, [](Vec a, Vec b) { return a + b; });
+    each_vector(entries, [&](int64_t i, auto some) { store_part(row + i, load_part(row + i, some) * scale, some); });
+    return;
+  }
+  for (int64_t h = 0; h < heads; h++) {
+    float top = -__builtin_inff();
+    for (int64_t i = h; i < entries; i += heads) top = std::max(top, row[i]);
+    for (int64_t i = h; i < entries; i += heads) row[i] -= top;
+  }
+  each_vector(entries, [&](int64_t i, auto some) { store_part(row + i, exp<LANES>(load_part(row + i, some)), some); });
+  for (int64_t h = 0; h < heads; h++) {
+    float total = 0;
+    for (int64_t i = h; i < entries; i += heads) total += row[i];
+    for (int64_t i = h; i < entries; i += heads) row[i] /= total;
+  }
+}
+
+// Backward of softmax_heads: gradients of probabilities become those of logits.
+inline void softmax_heads_grad(const float* attention, float* d, int64_t entries, int64_t heads) {
+  if (LANES % heads == 0) {
+    Vec mean{}; // of the gradient under the row's attention
+    each_vector(entries, [&](int64_t i, auto some) { mean += load_part(attention + i, some) * load_part(d + i, some); });
+    mean = fold(mean, heads, [](Vec a, Vec b) { return a + b; });
+    each_vector(entries, [&](int64_t i, auto some) {
+      store_part(d + i, load_part(attention + i, some) * (load_part(d + i, some) - mean), some);
+    });
+    return;
+  }
+  for (int64_t h = 0; h < heads; h++) {
+    float mean = 0;
+    for (int64_t i = h; i < entries; i += heads) mean += attention[i] * d[i];
+    for (int64_t i = h; i < entries; i += heads) d[i] = attention[i] * (d[i] - mean);
+  }
+}
+
 template <int N, int F>
 void attend_rows(const GatV2& g, int64_t begin, int64_t end, float* out, float* attention) {
   const int64_t channels = g.channels, heads = g.heads, head_dim = g.head_dim();
   for (int64_t b = begin; b < end; b++) {
     const int64_t first = g.row_ptr[b], last = g.row_ptr[b + 1];
-    float* row = attention + first * heads;
-    for (int64_t e = first; e < last; e++)
-      for (int64_t h = 0; h < heads; h++) {
-        Floats<N> total{};
-        for (int64_t c = h * head_dim; c < (h + 1) * head_dim; c += N)
-          total += load<N>(g.attn + c) * leaky<N>(pre_activation<N, F>(g, g.col_index[e], b, e, c), g.slope);
-        attention[e * heads + h] = sum<N>(total);
-      }
-    const int64_t entries = (last - first) * heads;
-    for (int64_t h = 0; h < heads; h++) {
-      float max = -__builtin_inff(); // subtracted, so that exp cannot overflow
-      for (int64_t i = h; i < entries; i += heads) max = std::max(max, row[i]);
-      for (int64_t i = h; i < entries; i += heads) row[i] -= max;
-    }
-    exp_in_place(row, entries);
-    for (int64_t h = 0; h < heads; h++) {
-      float total = 0;
-      for (int64_t i = h; i < entries; i += heads) total += row[i];
-      for (int64_t i = h; i < entries; i += heads) row[i] /= total;
+    sum_heads<N>(g, first, last, attention, [&](int64_t e, int64_t c) {
+      return load<N>(g.attn + c) * leaky<N>(pre_activation<N, F>(g, g.col_index[e], b, e, c), g.slope);
+    });
+    softmax_heads(attention + first * heads, (last - first) * heads, heads);
+    for (int64_t h = 0; h < heads; h++)
       for (int64_t c = h * head_dim; c < (h + 1) * head_dim; c += N) {
         Floats<N> mean{};
         for (int64_t e = first; e < last; e++) mean += attention[e * heads + h] * load<N>(g.z + g.col_index[e] * channels + c);
         store<N>(out + b * channels + c, mean);
       }
-    }
   }
 }
 
@@ -84,19 +137,10 @@ void backward_targets(const GatV2Backward& g, int64_t begin, int64_t end, float*
   for (int64_t b = begin; b < end; b++) {
     const int64_t first = g.row_ptr[b], last = g.row_ptr[b + 1];
     const float* d_out = g.d_out + b * channels;
-    for (int64_t e = first; e < last; e++)
-      for (int64_t h = 0; h < heads; h++) {
-        Floats<N> total{};
-        for (int64_t c = h * head_dim; c < (h + 1) * head_dim; c += N)
-          total += load<N>(d_out + c) * load<N>(g.z + g.col_index[e] * channels + c);
-        g.d_logits[e * heads + h] = sum<N>(total);
-      }
+    sum_heads<N>(g, first, last, g.d_logits,
+                 [&](int64_t e, int64_t c) { return load<N>(d_out + c) * load<N>(g.z + g.col_index[e] * channels + c); });
+    softmax_heads_grad(g.attention + first * heads, g.d_logits + first * heads, (last - first) * heads, heads);
     for (int64_t h = 0; h < heads; h++) {
-      float mean = 0; // of dAttention under the row's attention
-      for (int64_t e = first; e < last; e++) mean += g.attention[e * heads + h] * g.d_logits[e * heads + h];
-      for (int64_t e = first; e < last; e++)
-        g.d_logits[e * heads + h] = g.attention[e * heads + h] * (g.d_logits[e * heads + h] - mean);
-
       for (int64_t c = h * head_dim; c < (h + 1) * head_dim; c += N) {
         const Floats<N> a = load<N>(g.attn + c);
         Floats<N> sum_t{}, sum_a{};

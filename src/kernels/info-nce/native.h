@@ -116,33 +116,37 @@ inline Pairs sort_pairs(const InfoNce& g) {
   return {pairs, ptr, row};
 }
 
-// Users of a tile across: [D, TILE_USERS] in panels, zeros where there are no more users.
+// Users of a tile across, over the temperature: [D, TILE_USERS] in panels, zeros where there are no more users.
 inline const float* pack_users(const InfoNce& g) {
   static thread_local Scratch<float> scratch;
   float* packed = scratch.take(g.user_tiles() * TILE_USERS * g.dim);
   pool::parallel(g.user_tiles() * (TILE_USERS / PANEL), [&](int64_t i) {
     const int64_t begin = i * PANEL;
     const int64_t users = std::clamp<int64_t>(g.num_users - begin, 0, PANEL);
-    pack({g.y + begin * g.dim, 1, g.dim}, g.dim, users, PANEL, packed + begin * g.dim);
+    float* panel = packed + begin * g.dim;
+    pack({g.y + begin * g.dim, 1, g.dim}, g.dim, users, PANEL, panel);
+    for (int64_t k = 0; k < g.dim * PANEL; k++) panel[k] *= g.inverse_temperature;
   });
   return packed;
 }
 
-// Logits of a tile, pairs included: −∞ where masked, without logQ where positive.
-inline void tile_logits(const InfoNce& g, const float* packed, const Pairs& pairs, int64_t user_tile, int64_t candidate_tile, float* tile) {
+// Logits of a tile before −logQ, which whoever reads them subtracts: −∞ where masked, with logQ added where positive.
+// `on_positive` gets each positive's pair and logit.
+template <typename OnPositive>
+inline void tile_logits(const InfoNce& g, const float* packed, const Pairs& pairs, int64_t user_tile, int64_t candidate_tile, float* tile, OnPositive&& on_positive) {
   const int64_t begin = candidate_tile * TILE_CANDIDATES;
   const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - begin);
   const float* users = packed + user_tile * TILE_USERS * g.dim;
   for (int64_t u = 0; u < TILE_USERS; u += PANEL)
     multiply_panel(rows, PANEL, g.dim, {g.c + begin * g.dim, g.dim, 1}, users + u * g.dim, PANEL, tile + u, TILE_USERS, false);
-  for (int64_t m = 0; m < rows; m++)
-    for (int64_t u = 0; u < TILE_USERS; u += LANES) {
-      float* at = tile + m * TILE_USERS + u;
-      store<LANES>(at, load<LANES>(at) * g.inverse_temperature - g.log_q[begin + m]);
-    }
   pairs.in_tile(user_tile, candidate_tile, [&](const Pair& pair) {
-    if (pair.positives > 0) tile[pair.cell] += g.log_q[begin + pair.cell / TILE_USERS];
-    else tile[pair.cell] = -__builtin_inff();
+    float& logit = tile[pair.cell];
+    if (pair.positives > 0) {
+      on_positive(pair, logit);
+      logit += g.log_q[begin + pair.cell / TILE_USERS];
+    } else {
+      logit = -__builtin_inff();
+    }
   });
 }
 
@@ -167,20 +171,20 @@ inline void info_nce(const Call& call) {
     std::fill_n(own, g.num_users, StripSum{-__FLT_MAX__, 0, 0});
     for (int64_t j = g.strip_begin(strip); j < g.strip_begin(strip + 1); j++)
       for (int64_t i = 0; i < g.user_tiles(); i++) {
-        tile_logits(g, packed, pairs, i, j, tile);
+        StripSum* row = own + i * TILE_USERS;
+        tile_logits(g, packed, pairs, i, j, tile, [&](const Pair& pair, float logit) {
+          row[pair.cell % TILE_USERS].positives += static_cast<double>(pair.positives) * logit;
+        });
+        const float* log_q = g.log_q + j * TILE_CANDIDATES;
         const int64_t users = std::min(TILE_USERS, g.num_users - i * TILE_USERS);
         const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
-        StripSum* row = own + i * TILE_USERS;
-        pairs.in_tile(i, j, [&](const Pair& pair) {
-          if (pair.positives > 0) row[pair.cell % TILE_USERS].positives += static_cast<double>(pair.positives) * tile[pair.cell];
-        });
         for (int64_t u = 0; u < users; u += LANES) {
           alignas(64) float max[LANES] = {}, sum[LANES];
           for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) max[l] = row[u + l].max;
           Vec top = load<LANES>(max);
-          for (int64_t m = 0; m < rows; m++) top = maximum<LANES>(load<LANES>(tile + m * TILE_USERS + u), top);
+          for (int64_t m = 0; m < rows; m++) top = maximum<LANES>(load<LANES>(tile + m * TILE_USERS + u) - log_q[m], top);
           Vec total{};
-          for (int64_t m = 0; m < rows; m++) total += exp<LANES>(load<LANES>(tile + m * TILE_USERS + u) - top);
+          for (int64_t m = 0; m < rows; m++) total += exp<LANES>(load<LANES>(tile + m * TILE_USERS + u) - (log_q[m] + top));
           store<LANES>(max, top);
           store<LANES>(sum, total);
           for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) {
@@ -245,15 +249,16 @@ inline void info_nce_grad(const Call& call) {
     float* part = parts + strip * size;
     const int64_t first = g.strip_begin(strip);
     for (int64_t j = first; j < g.strip_begin(strip + 1); j++) {
-      const float* c = g.c + j * TILE_CANDIDATES * g.dim;
+      const float *c = g.c + j * TILE_CANDIDATES * g.dim, *log_q = g.log_q + j * TILE_CANDIDATES;
       const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
       for (int64_t i = 0; i < g.user_tiles(); i++) {
-        tile_logits(g, packed, pairs, i, j, tile);
+        tile_logits(g, packed, pairs, i, j, tile, [](const Pair&, float) {});
         const int64_t begin = i * TILE_USERS, users = std::min(TILE_USERS, g.num_users - begin);
         for (int64_t m = 0; m < rows; m++)
           for (int64_t u = 0; u < TILE_USERS; u += LANES) {
             float* at = tile + m * TILE_USERS + u;
-            store<LANES>(at, exp<LANES>(load<LANES>(at) - load<LANES>(normaliser + begin + u)) * load<LANES>(weight + begin + u));
+            const Vec logit = load<LANES>(at) - log_q[m];
+            store<LANES>(at, exp<LANES>(logit - load<LANES>(normaliser + begin + u)) * load<LANES>(weight + begin + u));
           }
         pairs.in_tile(i, j, [&](const Pair& pair) { tile[pair.cell] -= pair.positives * share[begin + pair.cell % TILE_USERS]; });
         multiply(rows, g.dim, users, {tile, TILE_USERS, 1}, {g.y + begin * g.dim, g.dim, 1}, d_c + j * TILE_CANDIDATES * g.dim, g.dim, i > 0);

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__)
 #define SIMD_LANES 16
@@ -67,6 +68,50 @@ inline float sum(Floats<N> v) {
   }
 }
 
+// The sums of four vectors, each as `sum` would have it: shuffles are shared among them.
+template <int N>
+inline Floats<4> sum4(Floats<N> a, Floats<N> b, Floats<N> c, Floats<N> d) {
+  if constexpr (N < 4) {
+    return Floats<4>{sum<N>(a), sum<N>(b), sum<N>(c), sum<N>(d)};
+  } else if constexpr (N > 4) {
+    const auto halve = [](Floats<N> v) {
+      Floats<N / 2> low, high;
+      std::memcpy(&low, &v, sizeof low);
+      std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+      return low + high;
+    };
+    return sum4<N / 2>(halve(a), halve(b), halve(c), halve(d));
+  } else {
+    const Floats<4> ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const Floats<4> cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+  }
+}
+
+template <int SHIFT, int... I>
+inline Vec rotate(Vec v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, ((I + SHIFT) % LANES)...);
+}
+
+// Combines lanes whose numbers are the same modulo `stride`, a power of two; every lane gets the result of its class.
+template <int SHIFT = LANES / 2, typename Combine>
+inline Vec fold(Vec v, int64_t stride, Combine&& combine) {
+  if constexpr (SHIFT == 0) return v;
+  else {
+    if (SHIFT < stride) return v;
+    return fold<SHIFT / 2>(combine(v, rotate<SHIFT>(v, std::make_integer_sequence<int, LANES>{})), stride, combine);
+  }
+}
+
+// The first `count` lanes from memory, `rest` in the others.
+inline Vec load_part(const float* from, int64_t count, float rest = 0) {
+  Vec v = splat<LANES>(rest);
+  std::memcpy(&v, from, count * sizeof(float));
+  return v;
+}
+
+inline void store_part(float* to, Vec v, int64_t count) { std::memcpy(to, &v, count * sizeof(float)); }
+
 // e^x for x ≤ 88, to about 2 units in the last place; 0 below −87.3.
 template <int N>
 inline Floats<N> exp(Floats<N> x) {
@@ -89,15 +134,12 @@ inline Floats<N> exp(Floats<N> x) {
   return x < -87.3f ? Floats<N>{} : p * power;
 }
 
-// e^x in place
-inline void exp_in_place(float* x, int64_t count) {
+// Calls body(begin, count) for 0, LANES, 2 · LANES, … below `length`; count is LANES but for the last.
+template <typename Body>
+inline void each_vector(int64_t length, Body&& body) {
   int64_t i = 0;
-  for (; i + LANES <= count; i += LANES) store<LANES>(x + i, exp<LANES>(load<LANES>(x + i)));
-  if (i == count) return;
-  float tail[LANES] = {};
-  std::memcpy(tail, x + i, (count - i) * sizeof(float));
-  store<LANES>(tail, exp<LANES>(load<LANES>(tail)));
-  std::memcpy(x + i, tail, (count - i) * sizeof(float));
+  for (; i + LANES <= length; i += LANES) body(i, std::integral_constant<int64_t, LANES>{});
+  if (i < length) body(i, length - i);
 }
 
 } // namespace ISA
