@@ -92,7 +92,18 @@ export const GRAPH_SUBREDDITS = {
     id: { type: 'u32', description: 'position, from 0' },
     name: { type: 'utf8', description: 'as in ingest/subreddits.arrow' },
     users: { type: 'u32', description: 'distinct users in the pruned graph' },
-    community: { type: 'i32', description: 'Louvain community of the projection, 0 = largest; -1 = no neighbor in it' },
+    community: { type: 'i32', description: 'Leiden community of the projection, 0 = largest; -1 = no neighbor in it' },
+  },
+} as const satisfies TableDefinition;
+
+export const DEGREES = {
+  file: 'degrees.arrow',
+  description: 'How many nodes have how many edges, for plots; ascending on each side.',
+  columns: {
+    side: { type: 'utf8', description: 'user or subreddit' },
+    degree: { type: 'u32', description: 'edges of a node' },
+    nodes: { type: 'u32', description: 'nodes with that many' },
+    at_least: { type: 'f32', description: 'share of the nodes of the side with at least that many, in (0, 1]' },
   },
 } as const satisfies TableDefinition;
 

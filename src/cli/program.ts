@@ -133,7 +133,7 @@ function buildProgram(shell: Shell): Command {
       'projection',
     )
     .option('--subreddits <names>', 'only these, comma-separated')
-    .option('--communities <numbers>', 'only these Louvain communities, comma-separated')
+    .option('--communities <numbers>', 'only these communities of subreddits, comma-separated')
     .option('--top <count>', 'only the subreddits with the most users', '500')
     .action(async (flags: GraphExportFlags) => (await import('./graph-export.js')).graphExport(shell, flags));
 

@@ -13,6 +13,7 @@ import * as gexf from 'graphology-gexf';
 import { InputError, messageOf, ResourceError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import { type BipartiteGraph, gatherFeatures } from './bipartite.js';
+import { type Communities, describePartition } from './communities.js';
 import type { Adjacency, Csr } from './csr.js';
 import type { Projection } from './projection.js';
 
@@ -157,19 +158,12 @@ function plainName(name: string): string {
   return name.toLowerCase().replace(/^\/?r\//, '');
 }
 
-/** Communities of the projection. */
-export interface Communities {
-  readonly community: Int32Array; // [M] 0 = largest; ties to the one with the smallest member
-  readonly numCommunities: number; // a subreddit without edges is a community of its own
-  readonly modularity: number; // [-0.5, 1] at the given resolution; 0 without edges
-}
-
 /** What graphology-communities-louvain exports at run time; its declaration says `default`, which CommonJS lacks. */
 type Louvain = {
   detailed(
     graph: UndirectedGraph,
     options: { getEdgeWeight: string; resolution: number; rng: () => number },
-  ): { communities: Record<string, number>; modularity: number };
+  ): { communities: Record<string, number> };
 };
 
 /**
@@ -189,17 +183,11 @@ export function louvainCommunities(graph: Csr, random: Random, resolution = 1): 
 
   const louvain = louvainModule as unknown as Louvain;
   const found = louvain.detailed(view, { getEdgeWeight: 'weight', resolution, rng: () => random.float() });
-  const raw = Int32Array.from({ length: graph.numRows }, (_, i) => found.communities[i]);
-  const { community, numCommunities } = renumberBySize(raw);
-  return { community, numCommunities, modularity: view.size === 0 ? 0 : found.modularity };
-}
-
-function renumberBySize(raw: Int32Array): { community: Int32Array; numCommunities: number } {
-  const size = new Map<number, number>(); // in the order of smallest members, which the stable sort keeps for ties
-  for (const label of raw) size.set(label, (size.get(label) ?? 0) + 1);
-  const labels = [...size.keys()].sort((a, b) => size.get(b)! - size.get(a)!);
-  const rank = new Map(labels.map((label, at) => [label, at]));
-  return { community: raw.map((label) => rank.get(label)!), numCommunities: labels.length };
+  return describePartition(
+    graph,
+    Uint32Array.from({ length: graph.numRows }, (_, i) => found.communities[i]),
+    resolution,
+  );
 }
 
 /** The graph as GEXF 1.2 (Gephi). Deterministic; characters that XML 1.0 forbids become U+FFFD. */

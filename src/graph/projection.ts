@@ -9,6 +9,8 @@ export interface ProjectionOptions {
   readonly maxUserDegree?: number; // default 300
   readonly minShared?: number; // default 2: one common user is chance
   readonly topK?: number; // default 32 strongest neighbors per subreddit, before symmetry
+  /** Awaited about once a second, so that a program can show progress and hear signals; may throw to stop. */
+  readonly onProgress?: (subredditsDone: number) => Promise<void>;
 }
 
 /** Which subreddits share users: M subreddits, P pairs, each stored in both directions. */
@@ -18,6 +20,8 @@ export interface Projection {
   readonly numUsersSkipped: number; // above maxUserDegree
 }
 
+const STEPS_BETWEEN_REPORTS = 300_000_000;
+
 /**
  * Subreddit–subreddit projection: cosine of the sets of users, shared / √(n_i n_j).
  *
@@ -25,11 +29,11 @@ export interface Projection {
  * user and pair of its subreddits. Each row keeps its `topK` strongest, ties to the smaller id; a pair stays if either
  * end keeps it.
  */
-export function projectSubreddits(
+export async function projectSubreddits(
   { userToSubreddit, subredditToUser }: Pick<BipartiteGraph, 'userToSubreddit' | 'subredditToUser'>,
   options: ProjectionOptions = {},
-): Projection {
-  const { maxUserDegree = 300, minShared = 2, topK = 32 } = options;
+): Promise<Projection> {
+  const { maxUserDegree = 300, minShared = 2, topK = 32, onProgress } = options;
   const { rowPtr: userPtr, colIndex: userCols } = userToSubreddit;
   const { numRows: numSubreddits, rowPtr, colIndex: members } = subredditToUser;
 
@@ -48,12 +52,19 @@ export function projectSubreddits(
   const touched = new Uint32Array(numSubreddits);
   const strongest = new TopK(topK);
   const picks = new PickList(numSubreddits);
+  let steps = 0; // since the last report
   for (let i = 0; i < numSubreddits; i++) {
+    if (onProgress && steps > STEPS_BETWEEN_REPORTS) {
+      await onProgress(i);
+      steps = 0;
+    }
     let numTouched = 0;
     for (let e = rowPtr[i]; e < rowPtr[i + 1]; e++) {
       const user = members[e];
       if (skipped[user]) continue;
-      for (let f = userPtr[user]; f < userPtr[user + 1]; f++) {
+      const end = userPtr[user + 1];
+      steps += end - userPtr[user];
+      for (let f = userPtr[user]; f < end; f++) {
         const j = userCols[f];
         if (accumulator[j]++ === 0) touched[numTouched++] = j;
       }

@@ -119,3 +119,27 @@ function countComponents(graph: Adjacency): { numComponents: number; largest: nu
     }
   return { numComponents, largest };
 }
+
+/** How many nodes have one degree, and the share of all that have at least it: a point of a degree plot. */
+export interface DegreeCount {
+  readonly degree: number;
+  readonly nodes: number;
+  readonly atLeast: number; // (0, 1]
+}
+
+/** The degrees that occur among the rows of a graph, ascending. */
+export function countDegrees({ numRows, rowPtr }: Adjacency): DegreeCount[] {
+  const nodes = new Map<number, number>();
+  for (let i = 0; i < numRows; i++) {
+    const degree = rowPtr[i + 1] - rowPtr[i];
+    nodes.set(degree, (nodes.get(degree) ?? 0) + 1);
+  }
+  let left = numRows;
+  return [...nodes]
+    .sort(([a], [b]) => a - b)
+    .map(([degree, count]) => {
+      const atLeast = left / numRows;
+      left -= count;
+      return { degree, nodes: count, atLeast };
+    });
+}

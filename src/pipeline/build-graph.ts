@@ -1,16 +1,20 @@
 import { ROWS_PER_BATCH, readTable, TableWriter, type WrittenFile, writeTable } from '../artifacts/arrow.js';
 import { loadInteractions } from '../artifacts/load-interactions.js';
-import { EDGES, GRAPH_SUBREDDITS, GRAPH_USERS, INGESTED_SUBREDDITS, PROJECTION } from '../artifacts/tables.js';
+import { DEGREES, EDGES, GRAPH_SUBREDDITS, GRAPH_USERS, INGESTED_SUBREDDITS, PROJECTION } from '../artifacts/tables.js';
 import { InputError } from '../core/errors.js';
 import { type BipartiteGraph, createBipartite } from '../graph/bipartite.js';
 import type { Adjacency } from '../graph/csr.js';
 import { EDGE_FEATURE_VALUES, edgeWeight, NUM_EDGE_FEATURES } from '../graph/edge-features.js';
 import { louvainCommunities } from '../graph/graphology.js';
+import { leidenCommunities } from '../graph/leiden.js';
 import { projectSubreddits } from '../graph/projection.js';
 import { keepNodes, type PrunedNodes, pruneBipartite } from '../graph/pruning.js';
-import { describeGraph } from '../graph/statistics.js';
+import { countDegrees, describeGraph } from '../graph/statistics.js';
 import { pick } from './config.js';
 import type { Stage } from './stage.js';
+
+/** Pairs of subreddits up to which graphology's Louvain looks at the projection too, for the manifest. */
+const CROSS_CHECKED_PAIRS = 100_000;
 
 /** Interactions in; the pruned, weighted graph, its projection and the communities of that out. */
 export const buildGraph: Stage = {
@@ -26,7 +30,7 @@ export const buildGraph: Stage = {
       'minSharedUsers',
       'projectionNeighbors',
       'maxProjectionDegree',
-      'louvainResolution',
+      'communityResolution',
     ),
   async run({ input, folder, config, random, log, signal }) {
     const { folder: ingested, manifest } = input('ingest');
@@ -40,12 +44,19 @@ export const buildGraph: Stage = {
     const bipartite = createBipartite(graph, { numFeatures: NUM_EDGE_FEATURES, codes, values: EDGE_FEATURE_VALUES });
     log.info(`build-graph: ${graph.numRows} users, ${graph.numCols} subreddits, ${graph.colIndex.length} edges`);
     const edges = await writeEdges(folder, bipartite, signal);
-    const projection = projectSubreddits(bipartite, {
+    const projection = await projectSubreddits(bipartite, {
       maxUserDegree: config.maxProjectionDegree,
       minShared: config.minSharedUsers,
       topK: config.projectionNeighbors,
+      async onProgress(done) {
+        log.progress({ task: 'build-graph: projection', done, total: graph.numCols, unit: 'subreddits' });
+        await new Promise(setImmediate);
+        signal.throwIfAborted();
+      },
     });
-    const louvain = louvainCommunities(projection.graph, random.fork('louvain'), config.louvainResolution);
+    const found = leidenCommunities(projection.graph, random.fork('communities'), {
+      resolution: config.communityResolution,
+    });
 
     const users = writeTable(folder, GRAPH_USERS, { id: count(userIds.length), ingested_user: userIds });
     const { rowPtr } = bipartite.subredditToUser;
@@ -53,10 +64,11 @@ export const buildGraph: Stage = {
       id: count(subredditIds.length),
       name: Array.from(subredditIds, (id) => names[id]),
       users: subredditIds.map((_, s) => rowPtr[s + 1] - rowPtr[s]),
-      community: louvain.community.map((community, s) =>
+      community: found.community.map((community, s) =>
         projection.graph.rowPtr[s + 1] > projection.graph.rowPtr[s] ? community : -1,
       ),
     });
+    const degrees = writeTable(folder, DEGREES, degreeColumns(bipartite));
     const pairs = writeTable(folder, PROJECTION, {
       source: rowOfEdge(projection.graph),
       target: projection.graph.colIndex,
@@ -70,6 +82,7 @@ export const buildGraph: Stage = {
         [GRAPH_USERS.file]: users.rows,
         [GRAPH_SUBREDDITS.file]: subreddits.rows,
         [PROJECTION.file]: pairs.rows,
+        [DEGREES.file]: degrees.rows,
       },
       accounting: [
         {
@@ -84,7 +97,14 @@ export const buildGraph: Stage = {
       counts: {
         ...describeGraph(graph),
         projection: { pairs: pairs.rows / 2, usersSkipped: projection.numUsersSkipped },
-        communities: { count: louvain.numCommunities, modularity: louvain.modularity },
+        communities: {
+          count: found.numCommunities,
+          modularity: found.modularity,
+          ...(pairs.rows / 2 <= CROSS_CHECKED_PAIRS && {
+            louvainModularity: louvainCommunities(projection.graph, random.fork('louvain'), config.communityResolution)
+              .modularity,
+          }),
+        },
       },
     };
   },
@@ -108,6 +128,18 @@ function assertLargeEnough(
       'Add more input, or lower --min-users, --min-users-per-subreddit or --min-subreddits-per-user.',
     { users: userIds.length, subreddits: subredditIds.length, minUsers },
   );
+}
+
+/** The degree distributions of both sides, users first. */
+function degreeColumns({ userToSubreddit, subredditToUser }: BipartiteGraph) {
+  const [users, subreddits] = [countDegrees(userToSubreddit), countDegrees(subredditToUser)];
+  const both = [...users, ...subreddits];
+  return {
+    side: both.map((_, i) => (i < users.length ? 'user' : 'subreddit')),
+    degree: Uint32Array.from(both, ({ degree }) => degree),
+    nodes: Uint32Array.from(both, ({ nodes }) => nodes),
+    at_least: Float32Array.from(both, ({ atLeast }) => atLeast),
+  };
 }
 
 /** Writes the graph batch by batch. */

@@ -43,7 +43,11 @@ export const configSchema = z.strictObject({
     .min(2)
     .default(300)
     .describe('users with more subreddits do not count in the projection'),
-  louvainResolution: z.number().positive().default(1).describe('higher gives more, smaller communities of subreddits'),
+  communityResolution: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('higher gives more, smaller communities of subreddits'),
 
   device: z
     .enum(['auto', 'native', 'reference'])

@@ -91,9 +91,9 @@ describe('toBipartiteGraphology', () => {
 });
 
 describe('toProjectionGraphology', () => {
-  it('has each pair once, with cosine and shared users', () => {
+  it('has each pair once, with cosine and shared users', async () => {
     const graph = bipartiteOf([[0, 1], [0, 1], [0, 2], [0, 2], [3]], 4);
-    const view = toProjectionGraphology(projectSubreddits(graph), graph.subredditToUser, {
+    const view = toProjectionGraphology(await projectSubreddits(graph), graph.subredditToUser, {
       subredditNames: namesOf(4),
     });
     expect([view.order, view.size]).toEqual([4, 2]);
@@ -101,7 +101,7 @@ describe('toProjectionGraphology', () => {
       weight: Math.fround(0.5 ** 0.5),
       shared: 2,
     });
-    const part = toProjectionGraphology(projectSubreddits(graph), graph.subredditToUser, {
+    const part = toProjectionGraphology(await projectSubreddits(graph), graph.subredditToUser, {
       subredditNames: namesOf(4),
       subredditIds: Uint32Array.of(1, 2),
     });
@@ -155,10 +155,10 @@ describe('louvainCommunities', () => {
     }
   });
 
-  it('gives the same communities for the same seed, also where nothing is planted', () => {
+  it('gives the same communities for the same seed, also where nothing is planted', async () => {
     const random = new Random(5);
     const rows = Array.from({ length: 300 }, () => Array.from({ length: 10 }, () => random.below(60)));
-    const { graph } = projectSubreddits(bipartiteOf(rows, 60), { topK: 60 });
+    const { graph } = await projectSubreddits(bipartiteOf(rows, 60), { topK: 60 });
     const found = [1, 2, 3, 4].map((seed) => louvainCommunities(graph, new Random(seed)));
     for (const [at, seed] of [1, 2, 3, 4].entries())
       expect(louvainCommunities(graph, new Random(seed))).toEqual(found[at]);

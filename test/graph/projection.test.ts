@@ -39,10 +39,10 @@ const someOptions = fc.record({
 });
 
 describe('projectSubreddits', () => {
-  it('agrees with all pairs of sets', () => {
-    fc.assert(
-      fc.property(randomBipartite, someOptions, ({ rows, numCols }, options) => {
-        const { graph, shared, numUsersSkipped } = projectSubreddits(bipartiteOf(rows, numCols), options);
+  it('agrees with all pairs of sets', async () => {
+    await fc.assert(
+      fc.asyncProperty(randomBipartite, someOptions, async ({ rows, numCols }, options) => {
+        const { graph, shared, numUsersSkipped } = await projectSubreddits(bipartiteOf(rows, numCols), options);
         assertCsr(graph);
         const found = new Map<string, { weight: number; shared: number }>();
         for (let i = 0; i < graph.numRows; i++)
@@ -55,30 +55,30 @@ describe('projectSubreddits', () => {
     );
   });
 
-  it('does not depend on the order of users', () => {
-    fc.assert(
-      fc.property(randomBipartite, ({ rows, numCols }) => {
+  it('does not depend on the order of users', async () => {
+    await fc.assert(
+      fc.asyncProperty(randomBipartite, async ({ rows, numCols }) => {
         const options = { minShared: 1, topK: 2 };
-        const backwards = projectSubreddits(bipartiteOf([...rows].reverse(), numCols), options);
-        expect(backwards).toEqual(projectSubreddits(bipartiteOf(rows, numCols), options));
+        const backwards = await projectSubreddits(bipartiteOf([...rows].reverse(), numCols), options);
+        expect(backwards).toEqual(await projectSubreddits(bipartiteOf(rows, numCols), options));
       }),
       { seed: 2 },
     );
   });
 
-  it('gives ties to the smaller id', () => {
+  it('gives ties to the smaller id', async () => {
     const rows = [
       [0, 1, 2, 3],
       [0, 1, 2, 3],
     ];
-    const { graph } = projectSubreddits(bipartiteOf(rows, 4), { topK: 1 });
+    const { graph } = await projectSubreddits(bipartiteOf(rows, 4), { topK: 1 });
     expect(rowsOf(graph)).toEqual([[1, 2, 3], [0], [0], [0]]);
   });
 
-  it('takes graphs without edges, one user, and a user above the cap', () => {
-    expect(projectSubreddits(bipartiteOf([], 0)).graph.colIndex.length).toBe(0);
-    expect(projectSubreddits(bipartiteOf([[0, 1, 2]], 3)).graph.colIndex.length).toBe(0); // one user: nothing shared twice
-    const { graph, numUsersSkipped } = projectSubreddits(bipartiteOf([[0, 1, 2]], 3), {
+  it('takes graphs without edges, one user, and a user above the cap', async () => {
+    expect((await projectSubreddits(bipartiteOf([], 0))).graph.colIndex.length).toBe(0);
+    expect((await projectSubreddits(bipartiteOf([[0, 1, 2]], 3))).graph.colIndex.length).toBe(0); // one user: nothing shared twice
+    const { graph, numUsersSkipped } = await projectSubreddits(bipartiteOf([[0, 1, 2]], 3), {
       minShared: 1,
       maxUserDegree: 2,
     });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { describeGraph } from '../../src/graph/statistics.js';
+import { countDegrees, describeGraph } from '../../src/graph/statistics.js';
 import { csrOf, randomBipartite } from './graphs.js';
 
 /** Sizes of components by walking from node to node. */
@@ -73,5 +73,21 @@ describe('describeGraph', () => {
       largestComponent: { numNodes: 0, share: 0 },
       userDegree: { numNodes: 0, histogram: [] },
     });
+  });
+});
+
+describe('countDegrees', () => {
+  it('counts every node once, in ascending degrees, with the share of those at least as large', () => {
+    fc.assert(
+      fc.property(randomBipartite, ({ graph, rows }) => {
+        const counted = countDegrees(graph);
+        expect(counted.flatMap(({ degree, nodes }) => Array(nodes).fill(degree))).toEqual(
+          rows.map(({ length }) => length).sort((a, b) => a - b),
+        );
+        for (const { degree, atLeast } of counted)
+          expect(atLeast).toBeCloseTo(rows.filter(({ length }) => length >= degree).length / rows.length, 12);
+      }),
+      { seed: 5 },
+    );
   });
 });
