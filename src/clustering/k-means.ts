@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
+import { assignByProduct, lloydByProduct, type MatMul } from './block-lloyd.js';
 import { sampleIndices } from './sample-indices.js';
 
 export interface KMeansOptions {
@@ -10,6 +11,9 @@ export interface KMeansOptions {
   readonly spherical?: boolean; // default false
   /** Stop when Σ ‖move of a centroid‖² is at most this share of the mean variance of a dimension. */
   readonly tolerance?: number; // default 1e-4
+  /** Fast matrix product: without bounds, all distances of a pass. Default: none, and the bounds of `kMeans`. */
+  readonly matMul?: MatMul;
+  readonly initial?: Float32Array; // [k, D] start from these centroids, once, instead of seeding
 }
 
 /** k clusters of N points in D dimensions. */
@@ -39,7 +43,8 @@ export function kMeans(
   k: number,
   options: KMeansOptions,
 ): KMeansResult {
-  const { random, maxIterations = 50, restarts = 3, spherical = false, tolerance = 1e-4 } = options;
+  const { random, maxIterations = 50, spherical = false, tolerance = 1e-4, matMul, initial } = options;
+  const restarts = initial ? 1 : (options.restarts ?? 3);
   assertPoints(points, numPoints, dim);
   const usable = spherical ? nonZeroRows(points, numPoints, dim) : new Uint32Array(numPoints).map((_, i) => i);
   if (!Number.isInteger(k) || k < 1 || k > usable.length) {
@@ -53,13 +58,17 @@ export function kMeans(
 
   let best: { centroids: Centroids; inertia: number; iterations: number } | undefined;
   for (let restart = 0; restart < restarts; restart++) {
-    const centroids = seedCentroids(points, usable, dim, k, random.fork('k-means', restart));
-    const { inertia, iterations } = lloyd(points, usable, centroids, { maxIterations, spherical, stopAt });
+    const centroids = initial
+      ? centroidsOf(initial, k, dim)
+      : seedCentroids(points, usable, dim, k, random.fork('k-means', restart));
+    const { inertia, iterations } = matMul
+      ? lloydOnFlat(points, usable, centroids, { matMul, maxIterations, spherical, stopAt })
+      : lloyd(points, usable, centroids, { maxIterations, spherical, stopAt });
     if (best === undefined || inertia < best.inertia) best = { centroids, inertia, iterations };
   }
   const { centroids, iterations } = best!;
   const flat = Float32Array.from(centroids.rows.subarray(0, k * dim)); // exact: `setCentroid` rounds to float32
-  const assignment = assignToCentroids(points, numPoints, dim, flat, { spherical });
+  const assignment = assignToCentroids(points, numPoints, dim, flat, { spherical, ...(matMul && { matMul }) });
   return { assignment, centroids: flat, inertia: inertiaOf(points, usable, assignment, centroids), iterations };
 }
 
@@ -74,9 +83,16 @@ export function assignToCentroids(
   numPoints: number,
   dim: number,
   centroids: Float32Array,
-  { spherical = false }: { spherical?: boolean } = {},
+  { spherical = false, matMul }: { spherical?: boolean; matMul?: MatMul } = {},
 ): Int32Array {
   assertPoints(points, numPoints, dim);
+  if (matMul) {
+    const assignment = new Int32Array(numPoints);
+    const isPoint = spherical ? new Uint8Array(numPoints) : undefined;
+    if (isPoint) for (const i of nonZeroRows(points, numPoints, dim)) isPoint[i] = 1;
+    assignByProduct(points, dim, centroids, matMul, assignment, isPoint);
+    return assignment;
+  }
   const usable = spherical ? nonZeroRows(points, numPoints, dim) : undefined;
   const numUsable = usable?.length ?? numPoints;
   const table = new Centroids(centroids.length / dim, dim);
@@ -92,6 +108,25 @@ export function assignToCentroids(
       });
   }
   return assignment;
+}
+
+function centroidsOf(flat: Float32Array, k: number, dim: number): Centroids {
+  const centroids = new Centroids(k, dim);
+  for (let c = 0; c < k; c++) centroids.setCentroid(c, flat, c * dim);
+  return centroids;
+}
+
+function lloydOnFlat(
+  points: Float32Array,
+  usable: Uint32Array,
+  centroids: Centroids,
+  options: Parameters<typeof lloydByProduct>[4],
+): { inertia: number; iterations: number } {
+  const { k, dim } = centroids;
+  const flat = Float32Array.from(centroids.rows.subarray(0, k * dim));
+  const result = lloydByProduct(points, dim, usable, flat, options);
+  for (let c = 0; c < k; c++) centroids.setCentroid(c, flat, c * dim);
+  return result;
 }
 
 /**
