@@ -1,74 +1,21 @@
-import type { MatMulShape } from '../kernels/mat-mul/numeric.js';
-
-/** A matrix product as in `kernels/mat-mul`, of whichever engine. */
-export type MatMul = (shape: MatMulShape, a: Float32Array, b: Float32Array, out: Float32Array) => void;
-
-const ROWS_AT_ONCE = 512; // with 100 centroids their scores are 200 kB: they stay in the second-level cache
-
-/**
- * The nearest of k centroids for each of N points, by minimising ‖c‖² / 2 − x · c; ties to the smaller.
- *
- * The products are one matrix product a block, so this runs as fast as the engine multiplies. In float32 the nearest of
- * two centroids that are equally far to seven digits is a matter of rounding.
- *
- * @param points    float32 [N, D]
- * @param centroids float32 [k, D]
- * @param assignment int32 [N], overwritten
- * @param isPoint    where given, rows for which it is 0 get −1
- * @returns Σ over the assigned points of the least ‖c‖² / 2 − x · c
- */
-export function assignByProduct(
-  points: Float32Array,
+/** As `nearestCentroid` in `kernels/nearest-centroid`, of whichever engine. */
+export type NearestCentroid = (
+  points: Float32Array, // [N, D]
   dim: number,
-  centroids: Float32Array,
-  matMul: MatMul,
-  assignment: Int32Array,
-  isPoint?: Uint8Array,
-): number {
-  const k = centroids.length / dim;
-  const numPoints = assignment.length;
-  const bias = new Float32Array(k);
-  for (let c = 0; c < k; c++) {
-    let squared = 0;
-    for (let d = 0; d < dim; d++) squared += centroids[c * dim + d] ** 2;
-    bias[c] = squared / 2;
-  }
-  const products = new Float32Array(ROWS_AT_ONCE * k);
-  let total = 0;
-  for (let begin = 0; begin < numPoints; begin += ROWS_AT_ONCE) {
-    const rows = Math.min(ROWS_AT_ONCE, numPoints - begin);
-    const block = points.subarray(begin * dim, (begin + rows) * dim);
-    matMul({ m: rows, n: k, k: dim, transposeB: true }, block, centroids, products.subarray(0, rows * k));
-    for (let i = 0; i < rows; i++) {
-      if (isPoint && isPoint[begin + i] === 0) {
-        assignment[begin + i] = -1;
-        continue;
-      }
-      let nearest = 0;
-      let least = Infinity;
-      for (let c = 0, o = i * k; c < k; c++, o++) {
-        const score = bias[c] - products[o];
-        if (score < least) {
-          least = score;
-          nearest = c;
-        }
-      }
-      assignment[begin + i] = nearest;
-      total += least;
-    }
-  }
-  return total;
-}
+  centroids: Float32Array, // [k, D]
+  assignment: Int32Array, // [N], overwritten
+  scores: Float32Array, // [N], overwritten: (‖x − c‖² − ‖x‖²) / 2
+) => void;
 
 export interface BlockLloydOptions {
-  readonly matMul: MatMul;
+  readonly nearest: NearestCentroid;
   readonly maxIterations: number;
   readonly spherical: boolean; // centroids of unit length
   readonly stopAt: number; // Σ ‖move of a centroid‖²
 }
 
 /**
- * Lloyd's iteration (1982) with all distances of a pass from matrix products.
+ * Lloyd's iteration (1982) with all distances of a pass from one kernel.
  *
  * After the first pass only points that change their cluster touch the sums. An empty cluster takes the point that is
  * farthest from its centroid, of a cluster that has others.
@@ -77,21 +24,20 @@ export interface BlockLloydOptions {
  * @param usable    ids of the rows to cluster, ascending
  * @param centroids float32 [k, D], overwritten
  */
-export function lloydByProduct(
+export function lloydByKernel(
   points: Float32Array,
   dim: number,
   usable: Uint32Array,
   centroids: Float32Array,
-  { matMul, maxIterations, spherical, stopAt }: BlockLloydOptions,
+  { nearest, maxIterations, spherical, stopAt }: BlockLloydOptions,
 ): { inertia: number; iterations: number } {
   const k = centroids.length / dim;
   const numPoints = points.length / dim;
-  const isPoint = usable.length === numPoints ? undefined : new Uint8Array(numPoints);
-  if (isPoint) for (const i of usable) isPoint[i] = 1;
   let squaredLengths = 0;
   for (const i of usable) for (let d = 0; d < dim; d++) squaredLengths += points[i * dim + d] ** 2;
 
   const assignment = new Int32Array(numPoints);
+  const scores = new Float32Array(numPoints);
   const previous = new Int32Array(numPoints).fill(-1);
   const sums = new Float64Array(k * dim);
   const sizes = new Uint32Array(k);
@@ -101,9 +47,8 @@ export function lloydByProduct(
   };
 
   let iterations = 0;
-  let least = 0;
   while (iterations < maxIterations) {
-    least = assignByProduct(points, dim, centroids, matMul, assignment, isPoint);
+    nearest(points, dim, centroids, assignment, scores);
     let changed = 0;
     for (const i of usable) {
       if (assignment[i] === previous[i]) continue;
@@ -117,7 +62,9 @@ export function lloydByProduct(
     iterations++;
     if (moveCentroids(sums, sizes, centroids, dim, spherical) <= stopAt) break;
   }
-  least = assignByProduct(points, dim, centroids, matMul, assignment, isPoint);
+  nearest(points, dim, centroids, assignment, scores);
+  let least = 0;
+  for (const i of usable) least += scores[i];
   return { inertia: Math.max(0, squaredLengths + 2 * least), iterations };
 }
 

@@ -1,6 +1,6 @@
 import { InputError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
-import { assignByProduct, lloydByProduct, type MatMul } from './block-lloyd.js';
+import { lloydByKernel, type NearestCentroid } from './block-lloyd.js';
 import { sampleIndices } from './sample-indices.js';
 
 export interface KMeansOptions {
@@ -11,8 +11,8 @@ export interface KMeansOptions {
   readonly spherical?: boolean; // default false
   /** Stop when Σ ‖move of a centroid‖² is at most this share of the mean variance of a dimension. */
   readonly tolerance?: number; // default 1e-4
-  /** Fast matrix product: without bounds, all distances of a pass. Default: none, and the bounds of `kMeans`. */
-  readonly matMul?: MatMul;
+  /** A fast kernel measures all distances of a pass. Default: none, and bounds that save most of them. */
+  readonly nearest?: NearestCentroid;
   readonly initial?: Float32Array; // [k, D] start from these centroids, once, instead of seeding
 }
 
@@ -43,7 +43,7 @@ export function kMeans(
   k: number,
   options: KMeansOptions,
 ): KMeansResult {
-  const { random, maxIterations = 50, spherical = false, tolerance = 1e-4, matMul, initial } = options;
+  const { random, maxIterations = 50, spherical = false, tolerance = 1e-4, nearest, initial } = options;
   const restarts = initial ? 1 : (options.restarts ?? 3);
   assertPoints(points, numPoints, dim);
   const usable = spherical ? nonZeroRows(points, numPoints, dim) : new Uint32Array(numPoints).map((_, i) => i);
@@ -61,14 +61,14 @@ export function kMeans(
     const centroids = initial
       ? centroidsOf(initial, k, dim)
       : seedCentroids(points, usable, dim, k, random.fork('k-means', restart));
-    const { inertia, iterations } = matMul
-      ? lloydOnFlat(points, usable, centroids, { matMul, maxIterations, spherical, stopAt })
+    const { inertia, iterations } = nearest
+      ? lloydOnFlat(points, usable, centroids, { nearest, maxIterations, spherical, stopAt })
       : lloyd(points, usable, centroids, { maxIterations, spherical, stopAt });
     if (best === undefined || inertia < best.inertia) best = { centroids, inertia, iterations };
   }
   const { centroids, iterations } = best!;
   const flat = Float32Array.from(centroids.rows.subarray(0, k * dim)); // exact: `setCentroid` rounds to float32
-  const assignment = assignToCentroids(points, numPoints, dim, flat, { spherical, ...(matMul && { matMul }) });
+  const assignment = assignToCentroids(points, numPoints, dim, flat, { spherical, ...(nearest && { nearest }) });
   return { assignment, centroids: flat, inertia: inertiaOf(points, usable, assignment, centroids), iterations };
 }
 
@@ -83,14 +83,13 @@ export function assignToCentroids(
   numPoints: number,
   dim: number,
   centroids: Float32Array,
-  { spherical = false, matMul }: { spherical?: boolean; matMul?: MatMul } = {},
+  { spherical = false, nearest }: { spherical?: boolean; nearest?: NearestCentroid } = {},
 ): Int32Array {
   assertPoints(points, numPoints, dim);
-  if (matMul) {
+  if (nearest) {
     const assignment = new Int32Array(numPoints);
-    const isPoint = spherical ? new Uint8Array(numPoints) : undefined;
-    if (isPoint) for (const i of nonZeroRows(points, numPoints, dim)) isPoint[i] = 1;
-    assignByProduct(points, dim, centroids, matMul, assignment, isPoint);
+    nearest(points, dim, centroids, assignment, new Float32Array(numPoints));
+    if (spherical) for (let i = 0; i < numPoints; i++) if (isZeroRow(points, dim, i)) assignment[i] = -1;
     return assignment;
   }
   const usable = spherical ? nonZeroRows(points, numPoints, dim) : undefined;
@@ -120,11 +119,11 @@ function lloydOnFlat(
   points: Float32Array,
   usable: Uint32Array,
   centroids: Centroids,
-  options: Parameters<typeof lloydByProduct>[4],
+  options: Parameters<typeof lloydByKernel>[4],
 ): { inertia: number; iterations: number } {
   const { k, dim } = centroids;
   const flat = Float32Array.from(centroids.rows.subarray(0, k * dim));
-  const result = lloydByProduct(points, dim, usable, flat, options);
+  const result = lloydByKernel(points, dim, usable, flat, options);
   for (let c = 0; c < k; c++) centroids.setCentroid(c, flat, c * dim);
   return result;
 }
@@ -528,11 +527,15 @@ export function nonZeroRows(points: Float32Array, numPoints: number, dim: number
   const rows = new Uint32Array(numPoints);
   let numRows = 0;
   for (let i = 0; i < numPoints; i++) {
-    let d = 0;
-    while (d < dim && points[i * dim + d] === 0) d++;
-    if (d < dim) rows[numRows++] = i;
+    if (!isZeroRow(points, dim, i)) rows[numRows++] = i;
   }
   return rows.slice(0, numRows);
+}
+
+function isZeroRow(points: Float32Array, dim: number, i: number): boolean {
+  let d = 0;
+  while (d < dim && points[i * dim + d] === 0) d++;
+  return d === dim;
 }
 
 function assertPoints(points: Float32Array, numPoints: number, dim: number): void {

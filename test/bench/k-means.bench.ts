@@ -1,6 +1,6 @@
 /**
- * k-means of 1 M × 64 around planted centers, k = 100, ten iterations from the same start: ours with the native matrix
- * product and in TypeScript, scikit-learn's where a Python has it. One thread each, alternated.
+ * k-means of 1 M × 64 around planted centers, k = 100, ten iterations from the same start: ours with the native
+ * kernel and in TypeScript, scikit-learn's where a Python has it. One thread each, alternated.
  *
  *     npm run bench -- k-means
  *     MINE_PERSONAS_PYTHON=python3 POINTS=1000000 ROUNDS=3 npx tsx test/bench/k-means.bench.ts
@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kMeans } from '../../src/clustering/k-means.js';
 import { Random } from '../../src/core/random.js';
-import { matMul } from '../../src/kernels/mat-mul/native.js';
 import { nativeAddon, setNativeThreads, whyNoNative } from '../../src/kernels/native.js';
+import { nearestCentroid } from '../../src/kernels/nearest-centroid/native.js';
 
 const DIM = 64;
 const K = 100;
@@ -91,7 +91,7 @@ function measure(name: string, path: string): Result {
     tolerance: 0,
     restarts: 1,
     ...(!name.includes('seeded') && { initial: points.slice(0, K * DIM) }),
-    ...(name.startsWith('native') && { matMul }),
+    ...(name.startsWith('native') && { nearest: nearestCentroid }),
   });
   const { user, system } = process.cpuUsage(before);
   const peakMegabytes = process.resourceUsage().maxRSS / 1024;

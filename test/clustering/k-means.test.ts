@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assignToCentroids, centerAndNormalize, kMeans } from '../../src/clustering/k-means.js';
+import * as module from '../../src/clustering/k-means.js';
 import { adjustedRandIndex } from '../../src/clustering/quality.js';
 import { Random } from '../../src/core/random.js';
+import { nearestCentroid } from '../../src/kernels/nearest-centroid/numeric.js';
 import { normalPoints, plantOnSphere } from './points.js';
 
 function squaredDistance(points: Float32Array, i: number, centroids: Float32Array, c: number, dim: number): number {
@@ -21,7 +22,19 @@ const gridPoints = fc.integer({ min: 1, max: 3 }).chain((dim) =>
     .map((rows) => ({ dim, numPoints: rows.length, points: Float32Array.from(rows.flat()) })),
 );
 
-describe('kMeans', () => {
+const { centerAndNormalize } = module;
+
+/** With the bounds of the module, and with a kernel that measures every distance. */
+const ways = [
+  { name: 'bounds', nearest: undefined },
+  { name: 'kernel', nearest: nearestCentroid },
+];
+
+describe.each(ways)('kMeans by $name', ({ nearest }) => {
+  const given = nearest && { nearest };
+  const kMeans: typeof module.kMeans = (points, numPoints, dim, k, options) =>
+    module.kMeans(points, numPoints, dim, k, { ...options, ...given });
+
   it('assigns each point to a nearest centroid and reports their distances as inertia', () => {
     fc.assert(
       fc.property(gridPoints, fc.integer({ min: 1, max: 6 }), fc.nat(), ({ points, numPoints, dim }, wanted, seed) => {
@@ -82,7 +95,7 @@ describe('kMeans', () => {
     const options = { random: new Random(4), restarts: 1, tolerance: 0 };
     let { centroids } = kMeans(points, numPoints, dim, k, { ...options, maxIterations: 0 });
     for (let m = 1; m <= 15; m++) {
-      const assignment = assignToCentroids(points, numPoints, dim, centroids);
+      const assignment = module.assignToCentroids(points, numPoints, dim, centroids);
       const next = new Float64Array(k * dim);
       const sizes = new Float64Array(k);
       assignment.forEach((c, i) => {
@@ -157,7 +170,11 @@ describe('kMeans', () => {
   });
 });
 
-describe('assignToCentroids', () => {
+describe.each(ways)('assignToCentroids by $name', ({ nearest }) => {
+  const given = nearest && { nearest };
+  const assignToCentroids: typeof module.assignToCentroids = (points, numPoints, dim, centroids, options) =>
+    module.assignToCentroids(points, numPoints, dim, centroids, { ...options, ...given });
+
   it('agrees with the plain loop for any number of points and centroids', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 1, max: 7 }), fc.nat(), (numPoints, k, seed) => {

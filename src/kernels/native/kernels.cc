@@ -4,6 +4,7 @@
 #include "../gatv2-attention/native.h"
 #include "../info-nce/native.h"
 #include "../mat-mul/native.h"
+#include "../nearest-centroid/native.h"
 #include "../row-adam/native.h"
 #include "call.h"
 
@@ -15,6 +16,7 @@ static const Op ops[] = {
     gatv2_ops[0],         gatv2_ops[1],
     info_nce_ops[0],      info_nce_ops[1],
     mat_mul_op,
+    nearest_centroid_op,
     row_adam_ops[0],      row_adam_ops[1],    row_adam_ops[2],
 };
 
