@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
 import { access, constants, readFile, statfs, unlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { messageOf } from '../core/errors.js';
-import { nativeAddon, whyNoNative } from '../kernels/native.js';
 import { PACKAGE_VERSION } from '../pipeline/package-version.js';
 import { formatBytes } from './progress.js';
 import type { Shell } from './shell.js';
@@ -29,8 +27,7 @@ export async function doctor(shell: Shell, flags: { readonly out: string; readon
     await program('bzip2', ['--help'], /Version (\d+\.\d+\.\d+)/, 'needed for .bz2 dumps: install bzip2'),
     await program('xz', ['--version'], /(\d+\.\d+\.\d+)/, 'needed for .xz dumps: install xz-utils'),
     await gpu(),
-    tensorflow(),
-    engine(),
+    ...(await engines()),
     await endpoint(shell.environment),
   ];
   if (flags.json) {
@@ -137,45 +134,23 @@ async function gpu(): Promise<Finding> {
       ['--query-gpu=name,driver_version', '--format=csv,noheader'],
       { timeout: 10_000 },
     );
-    return { what: 'gpu', state: 'missing', found: stdout.trim(), advice: 'no engine of this version uses it yet' };
+    return { what: 'gpu', state: 'good', found: stdout.trim() };
   } catch {
     return { what: 'gpu', state: 'missing', found: 'none found; training runs on the processor' };
   }
 }
 
-/** An optional peer; its install script leaves it without its library where downloads are blocked. */
-function tensorflow(): Finding {
-  const require = createRequire(import.meta.url);
-  for (const name of ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'])
-    try {
-      require.resolve(name);
-      return {
-        what: 'tensorflow',
-        state: 'missing',
-        found: `${name} is installed`,
-        advice: 'no engine of this version uses it yet',
-      };
-    } catch {
-      // not installed: try the next
-    }
-  return { what: 'tensorflow', state: 'missing', found: 'neither tfjs-node-gpu nor tfjs-node is installed (optional)' };
-}
-
-/** The engine that --device auto takes, and what a better one lacks. */
-function engine(): Finding {
-  const addon = nativeAddon();
-  if (addon)
-    return {
-      what: 'engine',
-      state: 'good',
-      found: `native (C++, ${addon.isa()}), the one that --device auto takes here`,
-    };
-  return {
-    what: 'engine',
-    state: 'missing',
-    found: `reference (TypeScript); no native engine: ${whyNoNative()}`,
-    advice: 'install a C++20 compiler and run npm rebuild mine-personas (in a clone: npm run build)',
-  };
+/** Every engine, best first: which one a run takes, and what is missing for the others. */
+async function engines(): Promise<Finding[]> {
+  const { ENGINES, bestEngine, probeEngine } = await import('../kernels/register.js'); // late: it brings TensorFlow.js
+  const { engine: chosen } = bestEngine();
+  return ENGINES.map((name): Finding => {
+    const engine = probeEngine(name);
+    const what = 'engine';
+    if (!engine.usable) return { what, state: 'missing', found: `${name} does not run here`, advice: engine.missing };
+    const taken = name === chosen ? 'the best that runs here, --device auto takes it' : `--device ${name} takes it`;
+    return { what, state: 'good', found: `${name} (${engine.found}): ${taken}` };
+  });
 }
 
 async function endpoint(environment: NodeJS.ProcessEnv): Promise<Finding> {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // brings the gradients of the stock ops: the Node build of tfjs-core registers none
-import { ResourceError } from '../core/errors.js';
+import { messageOf, ResourceError } from '../core/errors.js';
 import { type Cores, coresOf } from './cores.js';
 import { elementwiseKernels } from './elementwise/kernels.js';
 import { embeddingBagKernels } from './embedding-bag/kernels.js';
@@ -12,15 +12,37 @@ import type { HostEngine } from './host-kernel.js';
 import { infoNceKernels } from './info-nce/kernels.js';
 import { infoNceGradConfig } from './info-nce/op.js';
 import { matMulKernels } from './mat-mul/kernels.js';
-import { setNativeThreads, whyNoNative } from './native.js';
+import { nativeAddon, setNativeThreads, whyNoNative } from './native.js';
+import { registerTensorflowEngine } from './tensorflow.js';
 
-/** Engines that run our ops: TensorFlow.js backends with our kernels. */
-export type EngineName = HostEngine;
+/** Engines that run our ops, best first: TensorFlow.js backends with our kernels. */
+export const ENGINES = ['native', 'tensorflow', 'reference'] as const;
+export type EngineName = (typeof ENGINES)[number];
 
-/** The fastest engine that works here, and why a faster one does not. */
-export function bestEngine(): { readonly engine: EngineName; readonly why?: string } {
-  const why = whyNoNative();
-  return why === undefined ? { engine: 'native' } : { engine: 'reference', why: `no native engine: ${why}` };
+/** An engine as this machine has it: what it runs on, or what is missing for it to run. */
+export type EngineState = { readonly name: EngineName } & (
+  | { readonly usable: true; readonly found: string }
+  | { readonly usable: false; readonly missing: string }
+);
+
+/** Looks whether an engine would run here. Loads the library of `tensorflow`, where there is one. */
+export function probeEngine(name: EngineName): EngineState {
+  try {
+    return { name, usable: true, found: PREPARE[name]() };
+  } catch (thrown) {
+    return { name, usable: false, missing: messageOf(thrown) };
+  }
+}
+
+/** The best engine that works here, and what better ones lack. */
+export function bestEngine(): { readonly engine: EngineName; readonly lacking: readonly string[] } {
+  const lacking: string[] = [];
+  for (const name of ENGINES) {
+    const state = probeEngine(name);
+    if (state.usable) return { engine: name, lacking };
+    lacking.push(state.missing);
+  }
+  return { engine: 'reference', lacking };
 }
 
 /**
@@ -29,21 +51,38 @@ export function bestEngine(): { readonly engine: EngineName; readonly why?: stri
  * @param threads that its kernels may use; changes speed, never results
  */
 export async function useEngine(name: EngineName, { threads = 1 }: { threads?: number } = {}): Promise<void> {
-  const why = name === 'native' ? whyNoNative() : undefined;
-  if (why === undefined) {
-    registerHostEngine(name);
-    if (name === 'native') setNativeThreads(threads);
-    if (await tf.setBackend(name)) return;
-  }
-  throw new ResourceError('ERR_ENGINE', `The engine ${name} did not start${why === undefined ? '' : `: ${why}`}.`, {
-    name,
-    why,
-  });
+  PREPARE[name]();
+  setNativeThreads(threads);
+  if (await tf.setBackend(name)) return;
+  throw new ResourceError('ERR_ENGINE', `The engine ${name} did not start.`, { name });
 }
 
-/** The arithmetic of the engine in use, for what runs outside TensorFlow.js: tables, clustering. */
+/** Registers an engine. Returns what it runs on; throws a `ResourceError` that says what is missing. */
+const PREPARE: Readonly<Record<EngineName, () => string>> = {
+  native: () => {
+    const addon = nativeAddon();
+    if (!addon)
+      throw new ResourceError('ERR_ENGINE', `The engine native does not run here: ${whyNoNative()}.`, {
+        engine: 'native',
+        why: whyNoNative(),
+      });
+    registerHostEngine('native');
+    return `C++, ${addon.isa()}`;
+  },
+  tensorflow: () => {
+    const found = registerTensorflowEngine();
+    registerGradients();
+    return found;
+  },
+  reference: () => {
+    registerHostEngine('reference');
+    return 'TypeScript';
+  },
+};
+
+/** The arithmetic for what runs outside TensorFlow.js: tables, clustering. In the memory of this process on any engine. */
 export function cores(): Cores {
-  return coresOf(tf.getBackend() === 'native' ? 'native' : 'reference');
+  return coresOf(tf.getBackend() === 'reference' || !nativeAddon() ? 'reference' : 'native');
 }
 
 /**

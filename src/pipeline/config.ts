@@ -50,9 +50,9 @@ export const configSchema = z.strictObject({
     .describe('higher gives more, smaller communities of subreddits'),
 
   device: z
-    .enum(['auto', 'native', 'reference'])
+    .enum(['auto', 'native', 'tensorflow', 'reference'])
     .default('auto')
-    .describe('engine that runs the kernels; auto takes the fastest that works here'),
+    .describe('engine that runs the kernels; auto takes the fastest that works here (doctor says which)'),
   dim: z.int().min(4).max(1024).default(64).describe('length of embeddings; a multiple of --heads'),
   heads: z.int().min(1).max(64).default(4).describe('attention heads'),
   fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),

@@ -7,9 +7,9 @@ let said = false; // one word about the engine in a run of many stages
 /** Starts the engine that `--device` asks for; `auto` takes the fastest that works here. Loaded only when it is used. */
 export async function startEngine({ device, threads }: RunConfig, log: Log): Promise<EngineName> {
   const { bestEngine, useEngine } = await import('../kernels/register.js');
-  const { engine, why } = device === 'auto' ? bestEngine() : { engine: device };
+  const { engine, lacking } = device === 'auto' ? bestEngine() : { engine: device, lacking: [] };
   await useEngine(engine, { threads });
-  if (!said) log.info(`engine: ${engine}${why === undefined ? '' : ` (${why})`}`);
+  if (!said) log.info(`engine: ${engine}${lacking.map((why) => `\n  ${why}`).join('')}`);
   said = true;
   return engine;
 }

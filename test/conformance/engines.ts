@@ -1,6 +1,6 @@
 import { beforeAll, describe } from 'vitest';
 import { nativeAddon, whyNoNative } from '../../src/kernels/native.js';
-import { useEngine } from '../../src/kernels/register.js';
+import { probeEngine, useEngine } from '../../src/kernels/register.js';
 
 /** Runs one suite on every engine and every instruction set, so that an op has one meaning and several implementations. */
 export function describeEachEngine(name: string, suite: () => void): void {
@@ -16,6 +16,13 @@ export function describeEachEngine(name: string, suite: () => void): void {
         addon?.setIsa(isa);
         await useEngine('native');
       });
+      suite();
+    });
+  const tensorflow = probeEngine('tensorflow');
+  if (!tensorflow.usable) describe.skip(`${name} on tensorflow: ${tensorflow.missing}`, suite);
+  else
+    describe(`${name} on tensorflow`, () => {
+      beforeAll(async () => await useEngine('tensorflow'));
       suite();
     });
 }
