@@ -59,6 +59,17 @@ export const INGESTED_SUBREDDITS = {
   },
 } as const satisfies TableDefinition;
 
+export const SNIPPETS = {
+  file: 'snippets.arrow',
+  description: 'A few texts per user and subreddit, kept where the setting snippets is on; sorted by user.',
+  columns: {
+    user: { type: 'u32', description: 'row of users.arrow' },
+    subreddit: { type: 'u32', description: 'row of subreddits.arrow' },
+    created_utc: { type: 'i64', description: 'seconds since 1970, 0 where unknown' },
+    text: { type: 'utf8', description: 'as written; personal data: for prompts only, never published' },
+  },
+} as const satisfies TableDefinition;
+
 export const EDGES = {
   file: 'edges.arrow',
   description: 'The pruned graph; sorted by user, then subreddit. Formulas stand in graph/edge-features.ts.',

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { InputError, messageOf, UsageError } from '../core/errors.js';
+import { InputError, messageOf, PrivacyError, UsageError } from '../core/errors.js';
 import { configSchema, type RunConfig } from '../pipeline/config.js';
 
 type Key = keyof RunConfig;
@@ -79,7 +79,7 @@ export async function resolveSettings(
       key: 'dim',
     });
   if (config.minUsers < 50 && !config.unsafeSmallClusters)
-    throw new UsageError(
+    throw new PrivacyError(
       'ERR_SETTING',
       `--min-users ${config.minUsers} would describe groups of fewer than 50 people. Raise it, or add --unsafe-small-clusters if nobody can be harmed.`,
       { key: 'minUsers' },
@@ -119,7 +119,7 @@ export function kebab(key: string): string {
 }
 
 interface SettingShape {
-  readonly kind: 'boolean' | 'number' | 'text' | 'list' | 'choice';
+  readonly kind: 'boolean' | 'number' | 'text' | 'list' | 'numbers' | 'choice';
   readonly defaultValue?: unknown;
   readonly choices?: readonly string[];
 }
@@ -144,7 +144,9 @@ function shapeOf(key: Key): SettingShape {
       : type === 'number' || type === 'union'
         ? 'number'
         : type === 'array'
-          ? 'list'
+          ? (schema as z.ZodArray<z.ZodType>).element._zod.def.type === 'number'
+            ? 'numbers'
+            : 'list'
           : 'text';
   return { kind, defaultValue };
 }
@@ -161,7 +163,8 @@ function parseText(key: Key, text: string, ErrorType: new (message: string) => E
     return text === '1' || text === 'true';
   }
   if (kind === 'number') return key === 'clusters' && text === 'auto' ? 'auto' : number(text);
-  if (kind === 'list') return key === 'columns' ? text.split(',') : text.split(',').map(number);
+  if (kind === 'list') return text === '' ? [] : text.split(',');
+  if (kind === 'numbers') return text.split(',').map(number);
   if (choices && !choices.includes(text)) throw new ErrorType(`expected one of ${choices.join(', ')}, got "${text}".`);
   return text;
 }

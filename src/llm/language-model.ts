@@ -22,6 +22,12 @@ export interface Usage {
   readonly outputTokens: number;
 }
 
+export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0 };
+
+export function sumUsage(a: Usage, b: Usage): Usage {
+  return { inputTokens: a.inputTokens + b.inputTokens, outputTokens: a.outputTokens + b.outputTokens };
+}
+
 export interface Reply {
   readonly text: string; // as received
   readonly usage: Usage;

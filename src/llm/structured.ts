@@ -1,7 +1,14 @@
 import { jsonrepair } from 'jsonrepair';
 import { z } from 'zod';
 import { ExternalError } from '../core/errors.js';
-import type { GenerateRequest, LanguageModel, Message, Reply, Usage } from './language-model.js';
+import {
+  type GenerateRequest,
+  type LanguageModel,
+  type Message,
+  type Reply,
+  sumUsage,
+  type Usage,
+} from './language-model.js';
 import { capped, plainText } from './plain-text.js';
 
 export interface Structured<T> {
@@ -25,10 +32,7 @@ export async function generateStructured<T>(
   if (checked.problem === undefined) return { value: checked.value, calls: 1, usage: first.usage };
 
   const second = await model.generate(secondChance(request, first, checked.problem));
-  const usage = {
-    inputTokens: first.usage.inputTokens + second.usage.inputTokens,
-    outputTokens: first.usage.outputTokens + second.usage.outputTokens,
-  };
+  const usage = sumUsage(first.usage, second.usage);
   const repaired = check(second, schema);
   if (repaired.problem === undefined) return { value: repaired.value, calls: 2, usage };
   throw new ExternalError(

@@ -2,6 +2,8 @@ import { InputError } from '../core/errors.js';
 import { estimateTokens } from '../llm/language-model.js';
 import { capped, plainText } from '../llm/plain-text.js';
 import type { Evidence, Persona } from './persona.js';
+import { type SensitiveCategory, sensitivityOf } from './sensitive.js';
+import { chooseSnippets, type Snippet, withoutPersons } from './snippets.js';
 
 /** What a cluster does, counted. The lists hold every subreddit of its members, in any order. */
 export interface ClusterProfile {
@@ -24,29 +26,42 @@ export interface CorpusTotals {
   readonly memberships: number; // sum of usersTotal over all subreddits: edges of the graph
 }
 
+/** What a table says about a subreddit beside its name. */
+export interface SubredditInfo {
+  readonly topic?: string;
+  readonly description?: string;
+  readonly over18?: boolean;
+}
+
 /** The evidence that one persona is written from, and nothing else is. */
 export interface EvidencePack {
   readonly id: string;
+  readonly unit: Persona['unit'];
   readonly size: Persona['size'];
   readonly evidence: readonly Evidence[]; // E1.., strongest first; empty where no row is safe to show
   readonly neighbours: NonNullable<Persona['neighbours']>;
   readonly tokens: number; // estimated size of the evidence in a prompt
+  readonly snippets: Readonly<Record<string, readonly string[]>>; // evidence id → texts for the prompt, never published
+  readonly excluded: number; // [0, 1] part of the ranking that fell on communities that must not be shown
 }
 
 export interface EvidenceOptions {
   readonly minEvidenceUsers: number; // fewest members behind a row
   readonly minShare: number; // smallest part of the members behind a row
   readonly maxRows: number;
-  readonly tokenBudget: number; // of all rows together
+  readonly tokenBudget: number; // of all rows and snippets together
   readonly maxNeighbours: number;
+  readonly allowSensitive: readonly SensitiveCategory[]; // categories that were asked for in so many words
+  readonly info?: ReadonlyMap<string, SubredditInfo> | undefined; // by lower-case name
 }
 
 export const EVIDENCE_DEFAULTS: EvidenceOptions = {
   minEvidenceUsers: 10,
   minShare: 0.01,
   maxRows: 20,
-  tokenBudget: 2048, // gains flatten there and models invent beyond it (ZIPP)
+  tokenBudget: 4096, // gains flatten at half of it and models invent beyond twice of it (ZIPP)
   maxNeighbours: 3,
+  allowSensitive: [],
 };
 
 /**
@@ -58,6 +73,9 @@ const RANKING = { logOdds: 0.4, contrast: 0.2, attention: 0.25, share: 0.15 } as
 
 /** Total of the Dirichlet prior in pseudo-memberships, spread over subreddits as the corpus is. */
 const PRIOR_MEMBERSHIPS = 1000;
+
+const MAX_TOPIC = 60;
+const MAX_DESCRIPTION = 160;
 
 const CONTRAST_Z = 1.96; // a difference to a neighbour is named from here on
 
@@ -92,6 +110,7 @@ interface Candidate extends SubredditProfile {
   readonly logOdds: number;
   readonly attention: number;
   readonly inNear: number[]; // users per near cluster
+  readonly allowed: boolean; // may be shown
   contrast: number; // z-score against all near clusters together
   score: number;
 }
@@ -119,12 +138,14 @@ function buildPack(
             sumOf(nearMemberships, (n) => n),
           );
   rank(candidates);
+  const shown = candidates.filter(({ allowed }) => allowed);
+  const score = sumOf(candidates, (c) => c.score);
 
   const evidence: Evidence[] = [];
   const chosen: Candidate[] = [];
   let tokens = 0;
-  for (const c of candidates.slice(0, options.maxRows)) {
-    const row = asEvidence(c, `E${evidence.length + 1}`);
+  for (const c of shown.slice(0, options.maxRows)) {
+    const row = asEvidence(c, `E${evidence.length + 1}`, options.info?.get(c.name.toLowerCase()));
     const cost = estimateTokens(JSON.stringify(row));
     if (tokens + cost > options.tokenBudget) break;
     tokens += cost;
@@ -142,7 +163,98 @@ function buildPack(
       .map(({ name }) => name),
   }));
   const size = { users: profile.users, interactions: profile.interactions };
-  return { id: clusterPersonaId(profile.cluster), size, evidence, neighbours, tokens };
+  const excluded = score > 0 ? 1 - sumOf(shown, (c) => c.score) / score : 0;
+  const id = clusterPersonaId(profile.cluster);
+  return { id, unit: 'cluster', size, evidence, neighbours, tokens, snippets: {}, excluded };
+}
+
+/**
+ * The pack with texts beside its rows. What the rows leave of the token budget is divided among them by attention; a row
+ * that few people wrote in shows none.
+ *
+ * @param written what members wrote, by the name of the subreddit
+ */
+export function withSnippets(
+  pack: EvidencePack,
+  written: ReadonlyMap<string, readonly Snippet[]>,
+  options: EvidenceOptions,
+): EvidencePack {
+  const left = options.tokenBudget - pack.tokens;
+  const rows = pack.evidence.filter(({ subreddit }) => written.has(subreddit));
+  const attention = sumOf(rows, (row) => row.attention) || 1;
+  let { tokens } = pack;
+  const snippets: Record<string, readonly string[]> = {};
+  for (const { id, subreddit, attention: own } of rows) {
+    const texts = chooseSnippets(written.get(subreddit) ?? [], {
+      minUsers: options.minEvidenceUsers,
+      tokenBudget: Math.floor((left * own) / attention),
+    });
+    if (texts.length === 0) continue;
+    snippets[id] = texts;
+    tokens += sumOf(texts, estimateTokens);
+  }
+  return { ...pack, snippets, tokens };
+}
+
+/** What one user does: its subreddits with the attention that each gets. */
+export interface UserProfile {
+  readonly id: string; // pseudonym; part of the persona's id
+  readonly interactions: number;
+  readonly subreddits: readonly { readonly name: string; readonly usersTotal: number; readonly attention: number }[];
+}
+
+/**
+ * Evidence for one user, for whoever opted in to describe single people. Rows are ranked by attention times the
+ * logarithm of the lift; only subreddits of at least `minEvidenceUsers` people are shown.
+ */
+export function buildUserPack(
+  { id, interactions, subreddits }: UserProfile,
+  corpus: CorpusTotals,
+  options: EvidenceOptions = EVIDENCE_DEFAULTS,
+): EvidencePack {
+  let all = 0;
+  let kept = 0;
+  const ranked: { row: Omit<Evidence, 'id'>; score: number }[] = [];
+  for (const s of subreddits) {
+    const lift = corpus.users / s.usersTotal;
+    const score = s.attention * Math.log2(1 + lift);
+    all += score;
+    const name = subredditName(s.name);
+    const info = options.info?.get(name.toLowerCase());
+    if (s.usersTotal < options.minEvidenceUsers || !mayBeShown(name, info, options)) continue;
+    kept += score;
+    const attention = rounded(Math.min(1, s.attention));
+    ranked.push({
+      row: { subreddit: name, users: 1, share: 1, lift: rounded(lift), logOdds: 0, attention, ...shownInfo(info) },
+      score,
+    });
+  }
+  ranked.sort((a, b) => b.score - a.score || compareNames(a.row.subreddit, b.row.subreddit));
+  const evidence: Evidence[] = [];
+  let tokens = 0;
+  for (const { row } of ranked.slice(0, options.maxRows)) {
+    const withId = { id: `E${evidence.length + 1}`, ...row };
+    tokens += estimateTokens(JSON.stringify(withId));
+    if (tokens > options.tokenBudget) break;
+    evidence.push(withId);
+  }
+  return {
+    id: `user-${id}`,
+    unit: 'user',
+    size: { users: 1, interactions },
+    evidence,
+    neighbours: [],
+    tokens,
+    snippets: {},
+    excluded: all > 0 ? 1 - kept / all : 0,
+  };
+}
+
+/** Whether a community may stand in a persona: pages of accounts never, sensitive ones where they were asked for. */
+function mayBeShown(name: string, info: SubredditInfo | undefined, { allowSensitive }: EvidenceOptions): boolean {
+  if (name === '' || /^u_/i.test(name)) return false;
+  const category = info?.over18 ? 'over18' : (sensitivityOf(name) ?? sensitivityOf(info?.topic ?? ''));
+  return category === undefined || allowSensitive.includes(category);
 }
 
 /** Rows that are safe to show, with their statistics; at most ten times as many as are wanted, by log-odds. */
@@ -162,6 +274,7 @@ function findCandidates(
     if (share < options.minShare || lift <= 1) continue;
     const name = subredditName(s.name);
     if (name === '' || /^u_/i.test(name) || seen.has(name)) continue;
+    const info = options.info?.get(name.toLowerCase());
     seen.add(name);
     const rest = s.usersTotal - s.usersInCluster;
     candidates.push({
@@ -179,6 +292,7 @@ function findCandidates(
       ),
       attention: Math.min(1, s.attentionMass / profile.users),
       inNear: new Array<number>(numNear).fill(0),
+      allowed: mayBeShown(name, info, options),
       contrast: 0,
       score: 0,
     });
@@ -218,7 +332,7 @@ export function logOddsZ(a: number, aTotal: number, b: number, bTotal: number, r
   return difference / Math.sqrt(1 / (a + prior) + 1 / (b + prior));
 }
 
-function asEvidence(c: Candidate, id: string): Evidence {
+function asEvidence(c: Candidate, id: string, info: SubredditInfo | undefined): Evidence {
   return {
     id,
     subreddit: c.name,
@@ -227,8 +341,16 @@ function asEvidence(c: Candidate, id: string): Evidence {
     lift: rounded(c.lift),
     logOdds: rounded(c.logOdds),
     attention: rounded(c.attention),
+    ...shownInfo(info),
     ...(c.contrast < -CONTRAST_Z && { note: 'even more common in the nearest clusters' }),
   };
+}
+
+/** Topic and description as data: visible, on one line, short. */
+function shownInfo(info: SubredditInfo | undefined): Pick<Evidence, 'topic' | 'description'> {
+  const topic = capped(plainText(info?.topic ?? ''), MAX_TOPIC);
+  const description = capped(withoutPersons(info?.description ?? ''), MAX_DESCRIPTION);
+  return { ...(topic !== '' && { topic }), ...(description !== '' && { description }) };
 }
 
 /**

@@ -45,6 +45,8 @@ const evidenceSchema = z.strictObject({
       'z-score of the log-odds ratio against the rest of the corpus, informative Dirichlet prior (Monroe et al. 2008)',
     ),
   attention: share.describe("Mean part of its users' attention, over all users of the persona"),
+  topic: z.string().optional().describe('What a table of subreddits says it is about'),
+  description: z.string().optional().describe("The community's words about itself, shortened"),
   note: z.string().optional().describe('What a reader of the numbers should know besides'),
 });
 

@@ -1,8 +1,20 @@
-import { Random } from '../core/random.js';
 import { capped } from '../llm/plain-text.js';
 import type { EvidencePack } from './evidence.js';
 import { type Claim, type Evidence, LIMITS, NO_DEMOGRAPHICS, type PersonaDraft } from './persona.js';
-import { type Place, placeOf, type Topic, topicOf } from './topics.js';
+import {
+  distinct,
+  type Facet,
+  facetsOf,
+  facetTitle,
+  listed,
+  named,
+  percentOf,
+  phrasing,
+  sentence,
+  timesAsUsual,
+} from './template-parts.js';
+import { userDraft } from './template-user.js';
+import type { Place, Topic } from './topics.js';
 import { supportsDemographic } from './verify.js';
 
 /**
@@ -11,19 +23,13 @@ import { supportsDemographic } from './verify.js';
  */
 export const TEMPLATE_VERSION = 'template-1';
 
-/** One draft per pack, which must have evidence. Titles differ within the list. */
+/** One draft per pack, which must have evidence. Titles of groups differ within the list. */
 export function templateDrafts(packs: readonly EvidencePack[]): PersonaDraft[] {
-  const outlines = packs.map(outlineOf);
-  const titles = distinctTitles(packs, outlines.map(titleOf));
-  return outlines.map((outline, n) => write(outline, titles[n]));
-}
-
-/** Rows that belong together: by topic, by place, or only in that we know no word for them. */
-interface Facet {
-  readonly topic?: Topic;
-  readonly place?: Place;
-  readonly rows: readonly Evidence[]; // strongest first
-  readonly weight: number; // (0, 1], all facets add up to 1
+  const groups = packs.filter(({ unit }) => unit === 'cluster');
+  const outlines = groups.map(outlineOf);
+  const titles = distinctTitles(groups, outlines.map(titleOf));
+  const drafts = new Map(groups.map((pack, n) => [pack, write(outlines[n], titles[n])]));
+  return packs.map((pack) => drafts.get(pack) ?? userDraft(pack));
 }
 
 interface Outline {
@@ -34,9 +40,6 @@ interface Outline {
   readonly country: Claim | undefined; // the claim that supports it
   readonly place: Place | undefined; // set together with `country`
 }
-
-const MIN_FACET_WEIGHT = 0.05; // lighter ones stay in the evidence and out of the text
-const MAX_FACETS = 5;
 
 function outlineOf(pack: EvidencePack): Outline {
   const facets = facetsOf(pack.evidence);
@@ -59,34 +62,10 @@ function outlineOf(pack: EvidencePack): Outline {
   };
 }
 
-/**
- * Groups rows and weighs the groups by attention, times how far their subreddits stand out: a place where everybody is
- * says little about these people however often they are there.
- */
-function facetsOf(evidence: readonly Evidence[]): Facet[] {
-  const groups = new Map<string, { topic?: Topic; place?: Place; rows: Evidence[]; mass: number; lead: number }>();
-  for (const row of evidence) {
-    const topic = topicOf(row.subreddit);
-    const place = topic ? undefined : placeOf(row.subreddit);
-    const key = topic ? topic.key : place ? `life in ${place.label}` : '';
-    const group = groups.get(key) ?? { ...(topic && { topic }), ...(place && { place }), rows: [], mass: 0, lead: 0 };
-    group.rows.push(row);
-    const mass = (row.attention + 0.1 * row.share) * Math.log2(1 + row.lift);
-    group.mass += mass;
-    group.lead = key === '' ? Math.max(group.lead, mass) : group.mass; // strangers to each other do not lead together
-    groups.set(key, group);
-  }
-  const total = [...groups.values()].reduce((sum, { mass }) => sum + mass, 0);
-  return [...groups.values()]
-    .sort((a, b) => b.lead - a.lead || evidence.indexOf(a.rows[0]) - evidence.indexOf(b.rows[0]))
-    .map(({ mass, lead: _, ...facet }) => ({ ...facet, weight: mass / total }))
-    .filter((facet, n) => n === 0 || facet.weight >= MIN_FACET_WEIGHT)
-    .slice(0, MAX_FACETS);
-}
-
 function titleOf({ facets, selves, place }: Outline): string {
   const main = facets[0];
-  const [first, second] = selves.map((topic) => topic.people);
+  const [first, ...more] = selves.map((topic) => topic.people);
+  const second = more.find((people) => !first.endsWith(people)); // "role-playing gamers and gamers" says no more
   if (main.topic && first !== undefined) {
     if (place) return `${sentence(first)} in ${place.label}`;
     if (second === undefined) return sentence(first);
@@ -292,54 +271,10 @@ function roleplayOf(
   return sentences.join(' ');
 }
 
-function facetTitle(facet: Facet): string {
-  if (facet.topic) return sentence(facet.topic.activity);
-  if (facet.place) return `Life in ${facet.place.label}`;
-  return listed(facet.rows.slice(0, 2).map(named));
-}
-
 /** High where the difference is beyond doubt and a fifth of the members stand behind it. */
 function confidenceIn(rows: readonly Evidence[]): Claim['confidence'] {
   const best = Math.max(...rows.map((row) => row.logOdds));
   const widest = Math.max(...rows.map((row) => row.share));
   if (best >= 10 && widest >= 0.2) return 'high';
   return best >= 4 ? 'medium' : 'low';
-}
-
-/** Chooses among wordings by the persona's id, so that a hundred personas do not read like one form. */
-function phrasing(id: string): (wordings: readonly string[]) => string {
-  const random = new Random(0).fork('wording', id);
-  return (wordings) => wordings[random.below(wordings.length)];
-}
-
-function named(row: Evidence): string {
-  return `r/${row.subreddit}`;
-}
-
-function percentOf(share: number): string {
-  const percent = share * 100;
-  return `${percent >= 10 ? Math.round(percent) : Number(percent.toPrecision(1))}%`;
-}
-
-function timesAsUsual({ lift }: Evidence): string {
-  if (lift >= 1.95 && lift < 2.05) return 'twice the usual rate';
-  if (lift >= 10) return `${Math.round(lift).toLocaleString('en-US')} times the usual rate`;
-  if (lift >= 1.1) return `${Number(lift.toPrecision(2))} times the usual rate`;
-  return 'slightly above the usual rate';
-}
-
-/** `a`, `a and b`, `a, b and c`; with a comma before the last `and` where an item holds one itself. */
-function listed(items: readonly string[]): string {
-  if (items.length <= 1) return items.join('');
-  const comma = items.some((item) => item.includes(' and ')) ? ',' : '';
-  return `${items.slice(0, -1).join(', ')}${comma} and ${items[items.length - 1]}`;
-}
-
-/** With a capital letter, unless it begins with a community's name. */
-function sentence(text: string): string {
-  return text.startsWith('r/') ? text : text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-function distinct<T>(items: readonly T[]): T[] {
-  return [...new Set(items)];
 }

@@ -1,9 +1,14 @@
 import { capped, plainText } from '../llm/plain-text.js';
 import { EVIDENCE_DEFAULTS } from './evidence.js';
-import { type Claim, type Evidence, LIMITS, type PersonaDraft, type Verification } from './persona.js';
+import { type Claim, type Evidence, LIMITS, type Persona, type PersonaDraft, type Verification } from './persona.js';
+import type { VerbatimIndex } from './verbatim.js';
 
 export interface VerifyOptions {
   readonly minShare: number; // smallest part of the members that a cited row must have
+  readonly users?: number; // whom the persona stands for; where known, a number of people must be this or a row's
+  readonly unit?: Persona['unit']; // of a single user nothing demographic may be said
+  readonly sources?: VerbatimIndex; // what people wrote, of which no run of words may be repeated
+  readonly prompt?: VerbatimIndex; // what the model was told, which is not about anybody
 }
 
 /** What may be published of a draft, and what was taken out. */
@@ -13,9 +18,10 @@ export interface Verified {
 }
 
 /**
- * Checks without a model that every draft passes, whoever wrote it: claims rest on rows that exist and support them;
- * prose names no account, address, link or foreign community, gives no orders, and states no age or gender that the
- * demographics do not; demographics are named by a claim with strong evidence. What fails is removed and counted.
+ * Checks without a model that every draft passes, whoever wrote it: claims rest on rows that exist and support them,
+ * down to the numbers they state, and do not contradict each other; prose names no account, address, link or foreign
+ * community, gives no orders, repeats nothing that somebody wrote or that the prompt said, and states no age or gender
+ * that the demographics do not; demographics are named by a claim with strong evidence. What fails is removed and counted.
  */
 export function verifyDraft(
   draft: PersonaDraft,
@@ -24,6 +30,11 @@ export function verifyDraft(
 ): Verified {
   const rows = new Map(evidence.map((row) => [row.id, row]));
   const names = new Set(evidence.map((row) => row.subreddit.toLowerCase()));
+  const copied = (text: string): string | undefined =>
+    options.sources?.repeats(text) ? 'verbatim' : options.prompt?.repeats(text) ? 'prompt_leak' : undefined;
+  const textProblem = (text: string): string | undefined => problemOfText(text, names) ?? copied(text);
+  const ages = draft.demographics.ageRange !== null;
+  const genders = draft.demographics.gender !== null;
   const removed: Record<string, number> = {};
   const edits: Record<string, number> = {};
 
@@ -31,8 +42,16 @@ export function verifyDraft(
   for (const claim of draft.claims) {
     const text = capped(cleaned(claim.text), LIMITS.claim);
     const problem =
-      problemOfText(text, names) ??
+      textProblem(text) ??
       problemOfSupport(text, claim.evidence, rows, options.minShare) ??
+      problemOfNumbers(
+        text,
+        claim.evidence.flatMap((id) => rows.get(id) ?? []),
+        options.users,
+      ) ??
+      (!ages && AGE.test(withoutCommunities(text)) ? 'unsupported_demographic' : undefined) ??
+      (!genders && GENDER.test(withoutCommunities(text)) ? 'unsupported_demographic' : undefined) ??
+      (claims.some((kept) => contradicts(kept.text, text)) ? 'contradiction' : undefined) ??
       (claims.some((kept) => sameText(kept.text, text)) ? 'duplicate' : undefined) ??
       (claims.length >= LIMITS.claims ? 'too_many' : undefined);
     if (problem !== undefined) countIn(removed, problem);
@@ -42,7 +61,11 @@ export function verifyDraft(
   const demographics = { ...draft.demographics };
   for (const key of Object.keys(demographics) as (keyof typeof demographics)[]) {
     const value = demographics[key] === null ? '' : capped(cleaned(demographics[key]), LIMITS.term);
-    const supported = value !== '' && key !== 'locale' && claims.some((claim) => namesWith(claim, value, rows));
+    const supported =
+      value !== '' &&
+      key !== 'locale' &&
+      options.unit !== 'user' &&
+      claims.some((claim) => namesWith(claim, value, rows));
     if (supported) demographics[key] = value;
     else if (key !== 'locale') {
       if (demographics[key] !== null) countIn(edits, 'unsupported_demographic');
@@ -52,7 +75,10 @@ export function verifyDraft(
   // A locale is the wider region of a country and stands or falls with it, unless a claim names it.
   if (demographics.locale !== null) {
     const locale = capped(cleaned(demographics.locale), LIMITS.term);
-    const stands = locale !== '' && (demographics.country !== null || claims.some((c) => namesWith(c, locale, rows)));
+    const stands =
+      options.unit !== 'user' &&
+      locale !== '' &&
+      (demographics.country !== null || claims.some((c) => namesWith(c, locale, rows)));
     if (!stands) countIn(edits, 'unsupported_demographic');
     demographics.locale = stands ? locale : null;
   }
@@ -63,7 +89,8 @@ export function verifyDraft(
     let kept = '';
     for (const one of cleaned(text).split(/(?<=[.!?])\s+/)) {
       const problem =
-        problemOfText(one, names) ??
+        textProblem(one) ??
+        problemOfNumbers(one, evidence, options.users) ??
         (!statesAge && AGE.test(withoutCommunities(one)) ? 'unsupported_demographic' : undefined) ??
         (!statesGender && GENDER.test(withoutCommunities(one)) ? 'unsupported_demographic' : undefined) ??
         (kept.length + one.length >= limit ? 'too_long' : undefined);
@@ -77,8 +104,9 @@ export function verifyDraft(
     for (const term of list) {
       const text = capped(cleaned(term), LIMITS.term);
       const problem =
-        problemOfText(text, names) ??
+        textProblem(text) ??
         (kept.some((one) => sameText(one, text)) ? 'duplicate' : undefined) ??
+        (kept.some((one) => contradicts(one, text)) ? 'contradiction' : undefined) ??
         (kept.length >= LIMITS.terms ? 'too_many' : undefined);
       if (problem === undefined) kept.push(text);
       else countIn(edits, problem);
@@ -91,7 +119,7 @@ export function verifyDraft(
   for (const facet of draft.facets) {
     const title = capped(cleaned(facet.title), LIMITS.title);
     const problem =
-      problemOfText(title, names) ??
+      textProblem(title) ??
       problemOfRows(facet.evidence, rows) ??
       (facets.some((kept) => sameText(kept.title, title)) ? 'duplicate' : undefined) ??
       (facets.length >= LIMITS.facets ? 'too_many' : undefined);
@@ -106,7 +134,7 @@ export function verifyDraft(
 
   const title = capped(cleaned(draft.title), LIMITS.title);
   const titleProblem =
-    problemOfText(title, names) ??
+    textProblem(title) ??
     (!statesGender && GENDER.test(withoutCommunities(title)) ? 'unsupported_demographic' : undefined);
   if (titleProblem !== undefined) countIn(edits, titleProblem);
   return {
@@ -182,6 +210,57 @@ function problemOfSupport(
     ? (row: Evidence) => row.lift < 1
     : (row: Evidence) => row.lift > 1 && row.share >= minShare;
   return cited.every(supports) ? undefined : 'unsupported';
+}
+
+/**
+ * A percentage must be the share or the attention of a row within a point, a multiple its lift within a twelfth, a number
+ * of people the size of the group or the users of a row: what a model makes up, it likes to make up in figures.
+ */
+function problemOfNumbers(text: string, rows: readonly Evidence[], users: number | undefined): string | undefined {
+  const own = withoutCommunities(text);
+  const number = (digits: string) => Number(digits.replaceAll(',', ''));
+  for (const [, digits] of own.matchAll(/(\d[\d,]*(?:\.\d+)?)\s?(?:%|percent\b)/gi)) {
+    const x = number(digits) / 100;
+    if (!rows.some(({ share, attention }) => Math.min(Math.abs(share - x), Math.abs(attention - x)) <= 0.01001))
+      return 'wrong_number';
+  }
+  for (const [, digits] of own.matchAll(/(\d[\d,]*(?:\.\d+)?)(?: times|x\b| ?×)/gi)) {
+    const x = number(digits);
+    if (!rows.some(({ lift }) => Math.abs(lift - x) <= x / 12 + 0.06)) return 'wrong_number';
+  }
+  if (users === undefined) return undefined;
+  for (const [, digits] of own.matchAll(/(\d[\d,]*) (?:people|users|members|persons)\b/gi)) {
+    const x = number(digits);
+    if (x !== users && !rows.some((row) => row.users === x)) return 'wrong_number';
+  }
+  return undefined;
+}
+
+/** Words that cannot both be true of the same people. */
+const OPPOSITES: readonly (readonly [RegExp, RegExp, ofCommunity?: true])[] = [
+  [/\b(?:introverted|shy|reserved|solitary)\b/i, /\b(?:extroverted|outgoing|sociable|gregarious)\b/i],
+  [/\b(?:calm|relaxed|laid-back|easygoing)\b/i, /\b(?:anxious|aggressive|tense|hot-headed)\b/i],
+  [/\b(?:competitive)\b/i, /\b(?:non-?competitive|uncompetitive)\b/i],
+  [/\b(?:organi[sz]ed|tidy|disciplined)\b/i, /\b(?:disorgani[sz]ed|chaotic|messy)\b/i],
+  [/\b(?:optimistic)\b/i, /\b(?:pessimistic|cynical)\b/i],
+  [/\b(?:adventurous|risk-taking)\b/i, /\b(?:cautious|risk-averse)\b/i],
+  [/\b(?:frugal|thrifty)\b/i, /\b(?:extravagant|lavish)\b/i],
+  [
+    /\b(?:love|loves|enjoy|enjoys|favou?r|often|frequently)\b/i,
+    /\b(?:hate|hates|dislike|dislikes|avoid|avoids|never|rarely)\b/i,
+    true, // of different things both can be said
+  ],
+];
+
+/** Two statements that exclude each other: opposite words, and about the same community where they name any. */
+function contradicts(a: string, b: string): boolean {
+  const [inA, inB] = [communitiesIn(a), communitiesIn(b)];
+  if ((inA.length > 0 || inB.length > 0) && !inA.some((name) => inB.includes(name))) return false;
+  const [x, y] = [withoutCommunities(a), withoutCommunities(b)];
+  return OPPOSITES.some(
+    ([one, other, ofCommunity]) =>
+      (!ofCommunity || inA.length > 0) && ((one.test(x) && other.test(y)) || (other.test(x) && one.test(y))),
+  );
 }
 
 /** Whether the claim says `value` in words and cites a row strong enough for it. */

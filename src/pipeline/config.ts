@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { CACHE_MODES } from '../llm/cache.js';
 import { LLM_KINDS } from '../llm/open-model.js';
+import { PROMPT_FORMS } from '../personas/prompt.js';
+import { SENSITIVE_CATEGORIES } from '../personas/sensitive.js';
 
 /**
  * Every setting of the program, once: type, bounds, default and help. Flags, environment variables, the configuration
@@ -88,6 +90,18 @@ export const configSchema = z.strictObject({
     .default(1000)
     .describe('people a persona must stand for; below 50 only with --unsafe-small-clusters'),
   unsafeSmallClusters: z.boolean().default(false).describe('allow personas of fewer than 50 people'),
+  unit: z
+    .enum(['cluster', 'user'])
+    .default('cluster')
+    .describe('whom a persona describes; user, a single person, only with --unsafe-small-clusters'),
+  minEvidenceUsers: z.int().min(2).default(10).describe('people who must stand behind every row of evidence'),
+  includeSensitive: z
+    .array(z.enum(SENSITIVE_CATEGORIES))
+    .default([])
+    .describe(`sensitive communities that personas may name: ${SENSITIVE_CATEGORIES.join(', ')}; comma-separated`),
+  subredditInfo: z.string().optional().describe('table of subreddits with topic, description or over18, as CSV or TSV'),
+  snippets: z.boolean().default(false).describe('keep texts while reading and show a few in prompts; never published'),
+  evidenceTokens: z.int().min(200).default(4096).describe('tokens of evidence per persona, shared out by attention'),
   evidenceRows: z.int().min(1).max(100).default(20).describe('subreddits a persona may cite'),
   llm: z
     .string()
@@ -103,6 +117,8 @@ export const configSchema = z.strictObject({
   llmConcurrency: z.int().min(1).max(256).default(4).describe('requests under way at a time'),
   llmTimeoutSeconds: z.number().positive().default(120).describe('time a request may take'),
   llmMaxAttempts: z.int().min(1).max(20).default(4).describe('tries of a request before it counts as failed'),
+  llmPrompt: z.enum(PROMPT_FORMS).default('auto').describe('full: all rules and fields; compact: for small contexts'),
+  judge: z.boolean().default(false).describe('ask the language model whether each claim follows from its evidence'),
   llmRequestsPerMinute: z.number().positive().optional().describe('requests sent in a minute at the most'),
   llmTokensPerMinute: z.number().positive().optional().describe('tokens sent and received in a minute at the most'),
   llmContextTokens: z

@@ -1,163 +1,215 @@
 import { open } from 'node:fs/promises';
-import { readBatches, readTable } from '../artifacts/arrow.js';
+import { readTable } from '../artifacts/arrow.js';
+import { hashFile } from '../artifacts/manifest.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
-import { ASSIGNMENTS, ATTENTION, CLUSTERS, EDGES, GRAPH_SUBREDDITS } from '../artifacts/tables.js';
+import { ASSIGNMENTS } from '../artifacts/tables.js';
 import { PrivacyError } from '../core/errors.js';
-import { COUNT_OF_CODE } from '../graph/edge-features.js';
 import { openModel } from '../llm/open-model.js';
-import { buildEvidencePacks, type ClusterProfile, EVIDENCE_DEFAULTS } from '../personas/evidence.js';
+import type { ClusterProfile, EvidencePack } from '../personas/evidence.js';
 import { personaJsonSchema } from '../personas/persona.js';
+import { type Reidentification, reidentify } from '../personas/reidentification.js';
 import { verbalize as verbalizePacks } from '../personas/verbalize.js';
-import { pick } from './config.js';
-import type { Stage, StageContext } from './stage.js';
+import { pick, type RunConfig } from './config.js';
+import { clusterPacks, profileClusters, userPacks, usersWithSubreddits } from './persona-evidence.js';
+import type { Stage, StageContext, StageSummary } from './stage.js';
 
-/** Other clusters a cluster is compared with. */
-const NEIGHBORS = 3;
+/** A cluster of which more than this falls on communities that must not be shown is not described by the rest of it. */
+const MAX_EXCLUDED = 0.5;
+/** Single users whose personas are attacked for the figure in the manifest. */
+const ATTACKED_USERS = 500;
+/** Below this many people a persona needs to be allowed in so many words. */
+export const MIN_USERS_FLOOR = 50;
 
-/** Clusters in; personas.jsonl out. A cluster of fewer people than `minUsers` is never described. */
+/** Clusters in, or single users where someone insists; personas.jsonl out. */
 export const verbalize: Stage = {
   name: 'verbalize',
-  version: 1,
+  version: 2,
   inputs: ['ingest', 'build-graph', 'embed', 'cluster'],
   config: (config) => ({
-    ...pick(config, 'minUsers', 'evidenceRows'),
-    ...(config.llm === 'template' ? {} : pick(config, 'llmModel', 'llmTemperature')),
+    ...pick(config, 'unit', 'minUsers', 'minEvidenceUsers', 'evidenceRows', 'evidenceTokens', 'snippets'),
+    ...pick(config, 'includeSensitive', 'includeOver18', 'judge'),
+    ...(config.llm !== 'template' || config.judge ? pick(config, 'llmModel', 'llmTemperature', 'llmPrompt') : {}),
     llm: config.llm.replace(/^gguf:.*[/\\]/, 'gguf:'), // where a model lies does not matter
   }),
+  async external({ config: { subredditInfo } }) {
+    return subredditInfo === undefined ? {} : { subredditInfo: await hashFile(subredditInfo) };
+  },
   async run(context) {
     const { folder, config, random, log, signal } = context;
-    const { profiles, corpus } = await profileClusters(context);
-    const speakable = profiles.filter(({ users }) => users >= config.minUsers);
-    if (speakable.length === 0)
-      throw new PrivacyError(
-        'ERR_GROUPS_TOO_SMALL',
-        `No cluster holds ${config.minUsers} people (the largest: ${Math.max(0, ...profiles.map(({ users }) => users))}), so no persona may be written. ` +
-          'Add data, take fewer clusters with --clusters, or lower --min-users.',
-        { minUsers: config.minUsers, clusters: profiles.length },
-      );
-    const packs = buildEvidencePacks(speakable, corpus, { ...EVIDENCE_DEFAULTS, maxRows: config.evidenceRows });
-
+    const prepared = config.unit === 'user' ? prepareUsers(context) : await prepareClusters(context);
     const opened = await openModel(config, {
       apiKey: context.secrets.llmApiKey,
       random: random.fork('retries'),
       cachePath: `${context.runFolder}/llm-cache.jsonl`,
     });
-    const file = await open(`${folder}/personas.jsonl`, 'w', 0o600);
-    const failures: { id: string; code: string; message: string }[] = [];
+    const personas = await open(`${folder}/personas.jsonl`, 'w', 0o600);
+    const failures = await open(`${folder}/failures.jsonl`, 'w', 0o600);
     try {
       let written = 0;
-      const summary = await verbalizePacks(packs, {
+      let failed = 0;
+      const lines = new Lines(personas);
+      const summary = await verbalizePacks(prepared.packs, {
         model: opened?.model,
+        judge: config.judge ? opened?.model : undefined,
+        promptForm: config.llmPrompt,
         runFingerprint: context.input('cluster').manifest.fingerprint.slice(0, 16),
         seed: config.seed,
         temperature: config.llmTemperature,
         inFlight: 2 * config.llmConcurrency,
         signal,
         async onPersona(persona) {
-          await file.writeFile(`${JSON.stringify(persona)}\n`);
+          await lines.add(JSON.stringify(persona));
           written++;
-          log.progress({ task: 'verbalize', done: written, total: packs.length, unit: 'personas' });
+          log.progress({ task: 'verbalize', done: written, total: prepared.total, unit: 'personas' });
         },
-        onFailure(failure) {
-          failures.push(failure);
-          log.warn(`a persona was not written: ${failure.message}`);
+        async onFailure(failure) {
+          if (failed++ < 20) log.warn(`a persona was not written: ${failure.message}`);
+          await failures.writeFile(`${JSON.stringify(failure)}\n`);
         },
       });
-      await file.sync();
+      await lines.flush();
+      await personas.sync();
+      await failures.sync();
       await writeFileDurably(`${folder}/persona.schema.json`, `${JSON.stringify(personaJsonSchema(), null, 2)}\n`);
-      await writeFileDurably(
-        `${folder}/failures.jsonl`,
-        failures.map((failure) => `${JSON.stringify(failure)}\n`).join(''),
-      );
-      const tooSmall = profiles.length - speakable.length;
+      const reidentification = await prepared.attack();
       return {
-        rows: { 'personas.jsonl': summary.written, 'failures.jsonl': failures.length },
-        accounting: [
-          {
-            unit: 'clusters',
-            read: profiles.length,
-            kept: summary.written,
-            dropped: { 'below-min-users': tooSmall, failed: failures.length },
-          },
-        ],
+        rows: { 'personas.jsonl': summary.written, 'failures.jsonl': summary.failed },
+        accounting: prepared.accounting(summary.written, summary.failed),
         counts: {
           personas: summary.written,
           generator: opened?.model.id ?? 'template',
           calls: summary.calls,
           usage: summary.usage,
           ...(opened && { spent: opened.spent() }),
+          reidentification,
         },
-        notes: [
-          ...(tooSmall > 0 ? [`${tooSmall} clusters of fewer than ${config.minUsers} people were not described`] : []),
-          ...(config.minUsers < 1000
-            ? [
-                `personas may describe groups of only ${config.minUsers} people (default 1,000): check them before you publish them`,
-              ]
-            : []),
-        ],
+        notes: [...prepared.notes, ...notesOn(config, reidentification)],
       };
     } finally {
-      await file.close();
+      await personas.close();
+      await failures.close();
       await opened?.close();
     }
   },
 };
 
-/** Counts what each cluster does, from the tables of the run. */
-async function profileClusters({
-  input,
-}: StageContext): Promise<{ profiles: ClusterProfile[]; corpus: { users: number; memberships: number } }> {
-  const graph = input('build-graph');
-  const { name: names, users: usersTotal } = await readTable(graph.folder, GRAPH_SUBREDDITS);
-  const { cluster: clusterOf } = await readTable(input('cluster').folder, ASSIGNMENTS);
-  const { users: sizes, centroid } = await readTable(input('cluster').folder, CLUSTERS);
-  const k = sizes.length;
-  const numSubreddits = names.length;
-
-  const usersInCluster = new Uint32Array(k * numSubreddits);
-  const interactions = new Float64Array(k);
-  let memberships = 0;
-  for await (const { user, subreddit, log_posts, log_comments } of readBatches(graph.folder, EDGES)) {
-    memberships += user.length;
-    for (let i = 0; i < user.length; i++) {
-      const c = clusterOf[user[i]];
-      if (c < 0) continue;
-      usersInCluster[c * numSubreddits + subreddit[i]]++;
-      interactions[c] += COUNT_OF_CODE[log_posts[i]] + COUNT_OF_CODE[log_comments[i]];
-    }
-  }
-  const attentionMass = new Float64Array(k * numSubreddits);
-  for await (const { user, subreddit, attention } of readBatches(input('embed').folder, ATTENTION))
-    for (let i = 0; i < user.length; i++) {
-      const c = clusterOf[user[i]];
-      if (c >= 0) attentionMass[c * numSubreddits + subreddit[i]] += attention[i];
-    }
-
-  const profiles = Array.from({ length: k }, (_, cluster) => ({
-    cluster,
-    users: sizes[cluster],
-    interactions: Math.round(interactions[cluster]),
-    subreddits: names.flatMap((name, s) => {
-      const at = cluster * numSubreddits + s;
-      if (usersInCluster[at] === 0) return [];
-      return [
-        { name, usersInCluster: usersInCluster[at], usersTotal: usersTotal[s], attentionMass: attentionMass[at] },
-      ];
-    }),
-    nearest: nearestClusters(centroid, cluster, k),
-  }));
-  return { profiles, corpus: { users: clusterOf.length, memberships } };
+/** What differs between groups and single users. */
+interface Prepared {
+  readonly packs: readonly EvidencePack[] | AsyncIterable<EvidencePack>;
+  readonly total: number;
+  accounting(written: number, failed: number): NonNullable<StageSummary['accounting']>;
+  attack(): Promise<Reidentification>;
+  readonly notes: readonly string[];
 }
 
-/** Clusters by the cosine of their centroids (unit vectors [k, D]), nearest first. */
-function nearestClusters(centroid: Float32Array, cluster: number, k: number): number[] {
-  const dim = centroid.length / k;
-  const cosine = (other: number) => {
-    let sum = 0;
-    for (let d = 0; d < dim; d++) sum += centroid[cluster * dim + d] * centroid[other * dim + d];
-    return sum;
+async function prepareClusters({ input, config, random }: StageContext): Promise<Prepared> {
+  const { profiles, corpus } = await profileClusters(input);
+  const speakable = speakableClusters(profiles, config);
+  const all = await clusterPacks(speakable, corpus, input, config);
+  const packs = all.filter(({ excluded }) => excluded <= MAX_EXCLUDED);
+  if (packs.length === 0)
+    throw new PrivacyError(
+      'ERR_GROUPS_SENSITIVE',
+      `What sets the ${all.length} groups apart are communities that must not be shown (health, sexuality, religion, politics and the like), so no persona may be written. Allow the categories you have a basis for with --include-sensitive.`,
+      { groups: all.length },
+    );
+  const tooSmall = profiles.length - speakable.length;
+  const sensitive = all.length - packs.length;
+  return {
+    packs,
+    total: packs.length,
+    accounting: (written, failed) => [
+      {
+        unit: 'clusters',
+        read: profiles.length,
+        kept: written,
+        dropped: { 'below-min-users': tooSmall, sensitive, failed },
+      },
+    ],
+    async attack() {
+      const { cluster: clusterOf } = await readTable(input('cluster').folder, ASSIGNMENTS);
+      const packOf = new Map(packs.map((pack, n) => [Number(pack.id.replace('cluster-', '')), n]));
+      const personaOf = (user: number) => packOf.get(clusterOf[user]) ?? -1;
+      return reidentify(packs, usersWithSubreddits(input), personaOf, clusterOf.length, random.fork('attack'));
+    },
+    notes: [
+      ...(tooSmall > 0 ? [`${tooSmall} clusters of fewer than ${config.minUsers} people were not described`] : []),
+      ...(sensitive > 0 ? [`${sensitive} clusters were not described: sensitive communities set them apart`] : []),
+    ],
   };
-  const others = Array.from({ length: k }, (_, c) => c).filter((c) => c !== cluster);
-  const near = new Map(others.map((c) => [c, cosine(c)]));
-  return others.sort((a, b) => (near.get(b) as number) - (near.get(a) as number) || a - b).slice(0, NEIGHBORS);
+}
+
+/** The clusters of which a persona may be written at all. Throws `PrivacyError` where there is none. */
+export function speakableClusters(profiles: readonly ClusterProfile[], { minUsers }: RunConfig): ClusterProfile[] {
+  const speakable = profiles.filter(({ users }) => users >= minUsers);
+  if (speakable.length === 0)
+    throw new PrivacyError(
+      'ERR_GROUPS_TOO_SMALL',
+      `No cluster holds ${minUsers} people (the largest: ${profiles.reduce((most, { users }) => Math.max(most, users), 0)}), so no persona may be written. ` +
+        'Add data, take fewer clusters with --clusters, or lower --min-users.',
+      { minUsers, clusters: profiles.length },
+    );
+  return speakable;
+}
+
+function prepareUsers({ input, config, random }: StageContext): Prepared {
+  if (!config.unsafeSmallClusters)
+    throw new PrivacyError(
+      'ERR_SINGLE_USERS',
+      '--unit user would describe single people. Describe groups instead, or add --unsafe-small-clusters if you have a basis for it and nobody can be harmed.',
+    );
+  const numUsers = input('build-graph').manifest.counts['numUsers'] as number;
+  return {
+    packs: userPacks(input, config),
+    total: numUsers,
+    accounting: (written, failed) => [{ unit: 'users', read: written + failed, kept: written, dropped: { failed } }],
+    async attack() {
+      // every n-th user stands for all: their order is that of hashes
+      const step = Math.max(1, Math.floor(numUsers / ATTACKED_USERS));
+      const packs: EvidencePack[] = [];
+      const packOf = new Map<number, number>();
+      let user = 0;
+      for await (const pack of userPacks(input, config)) {
+        if (user % step === 0 && pack.evidence.length > 0) {
+          packOf.set(user, packs.length);
+          packs.push(pack);
+        }
+        user++;
+      }
+      return reidentify(packs, usersWithSubreddits(input), (u) => packOf.get(u) ?? -1, numUsers, random.fork('attack'));
+    },
+    notes: ['PERSONAS OF SINGLE PEOPLE: personal data, whatever their names; do not publish them'],
+  };
+}
+
+function notesOn({ unit, minUsers }: RunConfig, { rate, membershipAuc }: Reidentification): string[] {
+  const attack = `re-identification: an attacker who knows everybody's communities names the right person in ${percent(rate)} of attacks`;
+  return [
+    ...(unit === 'cluster' && minUsers < 1000
+      ? [`personas may describe groups of only ${minUsers} people (default 1,000): check them before you publish them`]
+      : []),
+    membershipAuc === null ? attack : `${attack}; tells members from others at AUC ${membershipAuc}`,
+  ];
+}
+
+function percent(rate: number): string {
+  return `${Number((100 * rate).toPrecision(2))} %`;
+}
+
+/** Lines that are written some hundred at a time. */
+class Lines {
+  private waiting: string[] = [];
+
+  constructor(private readonly file: { writeFile(text: string): Promise<void> }) {}
+
+  async add(line: string): Promise<void> {
+    this.waiting.push(`${line}\n`);
+    if (this.waiting.length >= 256) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const text = this.waiting.join('');
+    this.waiting = [];
+    await this.file.writeFile(text);
+  }
 }

@@ -235,6 +235,7 @@ describe('the environment', () => {
     if (key === 'clusters') return ['5', 5];
     if (key === 'columns') return ['user,subreddit', ['user', 'subreddit']];
     if (key === 'fanout') return ['3,2', [3, 2]];
+    if (key === 'includeSensitive') return ['politics,religion', ['politics', 'religion']];
     if (OPTIONAL_NUMBERS.includes(key)) return key === 'llmThreads' ? ['3', 3] : ['300', 300];
     if (typeof value === 'boolean') return ['1', true];
     if (typeof value === 'number') return [String(value + 1), value + 1];
@@ -244,6 +245,8 @@ describe('the environment', () => {
       device: 'reference',
       llm: 'openai-compatible',
       llmCacheMode: 'replay',
+      llmPrompt: 'compact',
+      unit: 'user',
     };
     const text = others[key] ?? `some ${key}`;
     return [text, text];

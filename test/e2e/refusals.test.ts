@@ -76,7 +76,7 @@ const REFUSALS: readonly Refusal[] = [
   {
     what: 'personas of too few people',
     args: [...GOOD, '--min-users', '10'],
-    status: 2,
+    status: 7,
     says: ['fewer than 50 people', '--unsafe-small-clusters'],
   },
   {

@@ -28,17 +28,17 @@ function dataOf(content: string): { lines: string[]; rest: string } {
 
 describe('personaPrompt', () => {
   it('begins with the same words for every persona, and depends on nothing but the pack', () => {
-    const prompts = samplePacks.map((pack) => personaPrompt(pack, 8192));
+    const prompts = samplePacks.map((pack) => personaPrompt(pack, { maxInputTokens: 8192 }));
     expect(new Set(prompts.map((prompt) => prompt.messages[0].content)).size).toBe(1);
     expect(new Set(prompts.map((prompt) => prompt.sha256)).size).toBe(prompts.length);
-    expect(personaPrompt(samplePacks[0], 8192)).toEqual(prompts[0]);
+    expect(personaPrompt(samplePacks[0], { maxInputTokens: 8192 })).toEqual(prompts[0]);
   });
 
   it('holds names as JSON strings in ASCII, one object a line, whatever they are', () => {
     fc.assert(
       fc.property(packs, (all) => {
         for (const pack of all.filter((one) => one.evidence.length > 0)) {
-          const prompt = personaPrompt(pack, 8192);
+          const prompt = personaPrompt(pack, { maxInputTokens: 8192 });
           const { lines } = dataOf(prompt.messages[1].content);
           const objects = lines.map((line) => JSON.parse(line) as { id?: string; subreddit?: string });
           expect(objects.filter((o) => o.id).map((o) => o.subreddit)).toEqual(pack.evidence.map((e) => e.subreddit));
@@ -55,7 +55,7 @@ describe('personaPrompt', () => {
       subreddits: [...profile.subreddits, { name, usersInCluster: 300, usersTotal: 310, attentionMass: 90 }],
     }));
     const [pack] = buildEvidencePacks(hostile, CORPUS);
-    const { lines, rest } = dataOf(personaPrompt(pack, 8192).messages[1].content);
+    const { lines, rest } = dataOf(personaPrompt(pack, { maxInputTokens: 8192 }).messages[1].content);
     expect(rest).toBe('Describe this group.');
     const subreddits = lines.map((line) => (JSON.parse(line) as { subreddit?: string }).subreddit ?? 'none');
     for (const subreddit of subreddits) expect(subreddit).toMatch(/^[A-Za-z0-9_.:-]{1,30}$/);
@@ -63,12 +63,12 @@ describe('personaPrompt', () => {
   });
 
   it('leaves out the weakest rows where the model has little room, and offers only what it shows', () => {
-    const roomy = personaPrompt(samplePacks[1], 8192);
+    const roomy = personaPrompt(samplePacks[1], { maxInputTokens: 8192 });
     const size = roomy.messages.reduce((sum, message) => sum + message.content.length, 0) / 4;
-    const tight = personaPrompt(samplePacks[1], Math.floor(size) - 60);
+    const tight = personaPrompt(samplePacks[1], { maxInputTokens: Math.floor(size) - 60, form: 'full' });
     expect(tight.evidence.length).toBeLessThan(roomy.evidence.length);
     expect(tight.evidence).toEqual(roomy.evidence.slice(0, tight.evidence.length));
-    expect(() => personaPrompt(samplePacks[1], 100)).toThrow(InputError);
+    expect(() => personaPrompt(samplePacks[1], { maxInputTokens: 100 })).toThrow(InputError);
   });
 });
 

@@ -5,7 +5,7 @@ import type { LanguageModel } from '../../src/llm/language-model.js';
 import { openAiCompatible } from '../../src/llm/openai-compatible.js';
 import { buildEvidencePacks } from '../../src/personas/evidence.js';
 import { NO_DEMOGRAPHICS, type Persona, personaSchema } from '../../src/personas/persona.js';
-import { type VerbalizeOptions, verbalize } from '../../src/personas/verbalize.js';
+import { type VerbalizeFailure, type VerbalizeOptions, verbalize } from '../../src/personas/verbalize.js';
 import {
   type Answer,
   chaosServer,
@@ -57,13 +57,15 @@ async function modelBehind(answer: Answer, maxAttempts = 3): Promise<LanguageMod
 
 async function run(options: Partial<VerbalizeOptions> = {}, from = packs) {
   const personas: Persona[] = [];
+  const failures: VerbalizeFailure[] = [];
   const summary = await verbalize(from, {
     runFingerprint: 'fingerprint',
     seed: 1,
     onPersona: (persona) => void personas.push(persona),
+    onFailure: (failure) => void failures.push(failure),
     ...options,
   });
-  return { personas, ...summary };
+  return { personas, failures, ...summary };
 }
 
 describe('verbalize without a model', () => {
@@ -94,7 +96,7 @@ describe('verbalize with a model', () => {
     expect(usage).toEqual({ inputTokens: 11 * packs.length, outputTokens: 7 * packs.length });
     for (const persona of personas) {
       expect(personaSchema.parse(persona)).toEqual(persona);
-      expect(persona.provenance).toMatchObject({ model: 'tiny', trust: 'llm_generated', promptVersion: 'persona-1' });
+      expect(persona.provenance).toMatchObject({ model: 'tiny', trust: 'llm_generated', promptVersion: 'persona-2' });
       expect(persona.provenance.promptSha256).toMatch(/^[0-9a-f]{64}$/);
     }
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Evidence, LIMITS, NO_DEMOGRAPHICS, type PersonaDraft } from '../../src/personas/persona.js';
+import { VerbatimIndex } from '../../src/personas/verbatim.js';
 import { verifyDraft } from '../../src/personas/verify.js';
 
 const row = (id: string, subreddit: string, share: number, lift: number): Evidence => ({
@@ -138,5 +139,65 @@ describe('lists and facets', () => {
     expect(kept.facets.map((facet) => facet.evidence)).toEqual([['E1'], ['E2']]);
     expect(kept.facets[0].weight + kept.facets[1].weight).toBeLessThanOrEqual(1);
     expect(verification.edits).toEqual({ duplicate: 1, empty: 1, unknown_evidence: 1 });
+  });
+});
+
+describe('numbers in words', () => {
+  it.each([
+    ['60% of them garden, 18 times the usual rate, in r/gardening.', 1],
+    ['Nearly 60 percent of them garden.', 1],
+    ['10% of their attention goes there.', 1],
+    ['80% of them garden.', 0],
+    ['They garden 40 times as often.', 0],
+  ])('must be those of the rows: %s', (text, kept) => {
+    const { claimsKept, removed } = verify({ claims: [claim(text, 'E1')] }).verification;
+    expect(claimsKept).toBe(kept);
+    if (kept === 0) expect(removed).toEqual({ wrong_number: 1 });
+  });
+
+  it('of people are the size of the group or of a row', () => {
+    const claims = [claim('All 730 people garden.', 'E1'), claim('These 512 members garden.', 'E1')];
+    const { verification } = verifyDraft(draft({ claims }), evidence, { minShare: 0.01, users: 730 });
+    expect(verification).toMatchObject({ claimsKept: 1, removed: { wrong_number: 1 } });
+  });
+});
+
+describe('what contradicts, copies or guesses', () => {
+  it('loses the second of two statements that exclude each other', () => {
+    const { draft: kept, verification } = verify({
+      traits: ['outgoing', 'curious', 'introverted'],
+      claims: [claim('They love r/gardening.', 'E1'), claim('They dislike r/gardening.', 'E1')],
+    });
+    expect(kept.traits).toEqual(['outgoing', 'curious']);
+    expect(kept.claims).toHaveLength(1);
+    expect(verification.removed).toEqual({ contradiction: 1 });
+  });
+
+  it('loses what repeats six words that somebody wrote, or that the prompt said', () => {
+    const sources = new VerbatimIndex(['My roses have black spot again this year']);
+    const prompt = new VerbatimIndex(['Plain, respectful English. No stereotypes beyond the evidence.']);
+    const { draft: kept, verification } = verifyDraft(
+      draft({
+        summary: 'They garden. Their ROSES have black, spot again this year. Their roses have black spot.',
+        roleplay: 'I am a gardener. Plain respectful English, no stereotypes beyond the evidence.',
+      }),
+      evidence,
+      { minShare: 0.01, sources, prompt },
+    );
+    expect(kept.summary).toBe('They garden. Their roses have black spot.');
+    expect(kept.roleplay).toBe('I am a gardener.');
+    expect(verification.edits).toEqual({ verbatim: 1, prompt_leak: 1 });
+  });
+
+  it('loses a claim about gender or age that no demographic states', () => {
+    const claims = [claim('They are mostly women.', 'E1'), claim('They are in their twenties.', 'E1')];
+    expect(verify({ claims }).verification.removed).toEqual({ unsupported_demographic: 2 });
+  });
+
+  it('states nothing demographic about a single user', () => {
+    const claims = [claim('Probably in Germany: r/de.', 'E2')];
+    const demographics = { ...NO_DEMOGRAPHICS, country: 'Germany' };
+    const { draft: kept } = verifyDraft(draft({ claims, demographics }), evidence, { minShare: 0.01, unit: 'user' });
+    expect(kept.demographics).toEqual(NO_DEMOGRAPHICS);
   });
 });
