@@ -1,6 +1,7 @@
 /**
- * Compiles the kernels of the `native` engine to build/<platform>-<arch>/kernels.node. Runs at install and in `npm run
- * build`; does nothing where the sources have not changed. Needs a C++20 compiler (g++ ≥ 10 or clang ≥ 12; CXX names
+ * Compiles the kernels of the `native` engine to build/<platform>-<arch>/kernels.node and, on Linux, what the `cuda` engine
+ * opens the driver with to cuda.node. Runs at install and in `npm run build`; does nothing where the sources have not
+ * changed. Needs a C++20 compiler (g++ ≥ 10 or clang ≥ 12; CXX names
  * another). Without one it says so and succeeds: the reference engine does all that this one does, more slowly.
  */
 import { execFile } from 'node:child_process';
@@ -15,6 +16,8 @@ const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = `${root}src/kernels/`;
 const target = `${root}build/${process.platform}-${process.arch}/`;
+
+const addons = process.platform === 'linux' ? ['kernels', 'cuda'] : ['kernels'];
 
 const FLAGS = [
   '-std=c++20',
@@ -49,7 +52,11 @@ async function build() {
   const hash = createHash('sha256').update(await readFile(fileURLToPath(import.meta.url)));
   for (const file of files) hash.update(`\n${file}\n`).update(await readFile(sources + file));
   const stamp = hash.digest('hex');
-  if ((await readFile(`${target}stamp`, 'utf8').catch(() => '')) === stamp && loads(`${target}kernels.node`)) return;
+  if (
+    (await readFile(`${target}stamp`, 'utf8').catch(() => '')) === stamp &&
+    addons.every((name) => loads(`${target}${name}.node`))
+  )
+    return;
 
   const begin = performance.now();
   const compiler = await findCompiler();
@@ -70,9 +77,19 @@ async function build() {
       process.platform === 'darwin'
         ? ['-bundle', '-undefined', 'dynamic_lookup']
         : ['-shared', '-pthread', '-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'];
-    await run(compiler, [...objects, ...link, '-o', `${work}/kernels.node`]);
-    if (!loads(`${work}/kernels.node`)) throw new Error('what the compiler made does not load');
-    await rename(`${work}/kernels.node`, `${target}kernels.node`); // a process that has the old one open keeps it
+    const objectsOf = { kernels: objects, cuda: [] };
+    if (addons.includes('cuda')) objectsOf.cuda.push(await compile('cuda/driver.cc', 'cuda', ['-I', headers]));
+    for (const name of addons) {
+      await run(compiler, [
+        ...objectsOf[name],
+        ...link,
+        '-o',
+        `${work}/${name}.node`,
+        ...(name === 'cuda' ? ['-ldl'] : []),
+      ]);
+      if (!loads(`${work}/${name}.node`)) throw new Error(`what the compiler made of ${name} does not load`);
+      await rename(`${work}/${name}.node`, `${target}${name}.node`); // a process that has the old one open keeps it
+    }
     await writeFile(`${target}stamp`, stamp);
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { explainSystemError } from '../artifacts/run-directory.js';
 import { MinerError, messageOf } from '../core/errors.js';
 import { PACKAGE_VERSION } from '../pipeline/package-version.js';
@@ -172,7 +172,14 @@ function buildProgram(shell: Shell): Command {
     .description('look at this machine: what works, what is missing, what would be faster')
     .option('--json', 'print one JSON object to stdout')
     .option('--out <dir>', 'folder to test for space and rights', '.')
-    .action((flags: { out: string; json?: boolean }) => doctor(shell, flags));
+    .addOption(
+      new Option('--device <name>', 'look at one device instead, and check its kernels on it').choices(['cuda']),
+    )
+    .action(async (flags: { out: string; json?: boolean; device?: string }) => {
+      if (flags.device === undefined) return doctor(shell, flags);
+      const { doctorCuda } = await import('./doctor-cuda.js');
+      return doctorCuda(shell, flags.json === true);
+    });
 
   const config = program
     .command('config')

@@ -2,6 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-layers'; // brings the gradients of the stock ops: the Node build of tfjs-core registers none
 import { messageOf, ResourceError } from '../core/errors.js';
 import { type Cores, coresOf } from './cores.js';
+import { CUDA } from './cuda/backend.js';
+import { cudaDevice, SEEN_ON_HARDWARE } from './cuda/device.js';
+import { registerCudaEngine } from './cuda/register.js';
 import { elementwiseKernels } from './elementwise/kernels.js';
 import { embeddingBagKernels } from './embedding-bag/kernels.js';
 import { embeddingBagGradConfig } from './embedding-bag/op.js';
@@ -16,7 +19,7 @@ import { nativeAddon, setNativeThreads, whyNoNative } from './native.js';
 import { registerTensorflowEngine } from './tensorflow.js';
 
 /** Engines that run our ops, best first: TensorFlow.js backends with our kernels. */
-export const ENGINES = ['native', 'tensorflow', 'reference'] as const;
+export const ENGINES = [CUDA, 'native', 'tensorflow', 'reference'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** An engine as this machine has it: what it runs on, or what is missing for it to run. */
@@ -39,6 +42,10 @@ export function bestEngine(): { readonly engine: EngineName; readonly lacking: r
   const lacking: string[] = [];
   for (const name of ENGINES) {
     const state = probeEngine(name);
+    if (name === CUDA && !SEEN_ON_HARDWARE) {
+      if (state.usable) lacking.push(`The engine cuda waits for --device cuda (${state.found}).`);
+      continue;
+    }
     if (state.usable) return { engine: name, lacking };
     lacking.push(state.missing);
   }
@@ -59,6 +66,11 @@ export async function useEngine(name: EngineName, { threads = 1 }: { threads?: n
 
 /** Registers an engine. Returns what it runs on; throws a `ResourceError` that says what is missing. */
 const PREPARE: Readonly<Record<EngineName, () => string>> = {
+  [CUDA]: () => {
+    registerCudaEngine();
+    registerGradients();
+    return `${cudaDevice().info.name}${SEEN_ON_HARDWARE ? '' : ', not yet run on hardware'}`;
+  },
   native: () => {
     const addon = nativeAddon();
     if (!addon)

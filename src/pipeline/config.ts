@@ -52,7 +52,7 @@ export const configSchema = z.strictObject({
     .describe('higher gives more, smaller communities of subreddits'),
 
   device: z
-    .enum(['auto', 'native', 'tensorflow', 'reference'])
+    .enum(['auto', 'cuda', 'native', 'tensorflow', 'reference'])
     .default('auto')
     .describe('engine that runs the kernels; auto takes the fastest that works here (doctor says which)'),
   dim: z.int().min(4).max(1024).default(64).describe('length of embeddings; a multiple of --heads'),

@@ -100,10 +100,10 @@ function evidenceOnly(attention: tf.Tensor2D): tf.Tensor2D {
 export const gatV2AttentionGradConfig: tf.GradConfig = {
   kernelName: GATV2_ATTENTION,
   inputsToSave: ['z', 't', 'edgeFeatures', 'edgeWeight', 'attn', 'rowPtr', 'colIndex'],
-  outputsToSave: [false, true],
-  gradFunc(dOuts, [z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex, attention], attributes) {
+  outputsToSave: [true, true], // some engines read `out`, which spares them a walk over the edges
+  gradFunc(dOuts, [z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex, out, attention], attributes) {
     const [dOut] = dOuts as tf.Tensor[];
-    const inputs = { z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex, attention, dOut };
+    const inputs = { z, t, edgeFeatures, edgeWeight, attn, rowPtr, colIndex, out, attention, dOut };
     const gradients: tf.Tensor[] = tf.engine().runKernel(GATV2_ATTENTION_GRAD, inputs, attributes);
     const [dZ, dT, dEdgeWeight, dAttn] = gradients;
     return {
