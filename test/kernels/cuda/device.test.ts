@@ -37,7 +37,7 @@ describe('without a device', () => {
     const program = `try { await useEngine('cuda'); } catch ({ code, message }) { return { code, message }; }`;
     expect(run(program, { MINE_PERSONAS_CUDA: 'off' })).toEqual({
       code: 'ERR_ENGINE',
-      message: 'The engine cuda did not start: MINE_PERSONAS_CUDA=off.',
+      message: 'The engine cuda does not run here: MINE_PERSONAS_CUDA=off. Leave --device at auto to take what does.',
     });
   });
 });
