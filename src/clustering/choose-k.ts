@@ -1,4 +1,5 @@
 import type { Random } from '../core/random.js';
+import type { NearestCentroid } from './block-lloyd.js';
 import { assignToCentroids, kMeans, nonZeroRows } from './k-means.js';
 import { adjustedRandIndex, type DistanceSample, sampleDistances, silhouetteValues } from './quality.js';
 import { sampleIndices } from './sample-indices.js';
@@ -9,6 +10,7 @@ export interface ChooseKOptions {
   readonly candidates?: readonly number[]; // default K_CANDIDATES
   readonly minClusterSize?: number; // default 50: no k above (number of points) / minClusterSize is tried
   readonly sampleSize?: number; // default 10,000 points are clustered: half a minute at 64 dimensions
+  readonly nearest?: NearestCentroid; // as in `kMeans`
   readonly silhouetteSize?: number; // default 2,000 of them are compared in pairs
 }
 
@@ -58,7 +60,7 @@ const MAX_ITERATIONS = 30;
  */
 export function chooseK(points: Float32Array, numPoints: number, dim: number, options: ChooseKOptions): KChoice {
   const { random, spherical = true, candidates = K_CANDIDATES, minClusterSize = 50 } = options;
-  const { sampleSize = 10_000, silhouetteSize = 2000 } = options;
+  const { sampleSize = 10_000, silhouetteSize = 2000, nearest } = options;
 
   const usable = spherical ? nonZeroRows(points, numPoints, dim) : new Uint32Array(numPoints).map((_, i) => i);
   const drawn = sampleIndices(usable.length, sampleSize, random.fork('sample'));
@@ -82,7 +84,13 @@ export function chooseK(points: Float32Array, numPoints: number, dim: number, op
     if (!scores.has(k))
       scores.set(
         k,
-        scoreK(sample, drawn.length, dim, k, { distances, halves, spherical, random: random.fork('k', k) }),
+        scoreK(sample, drawn.length, dim, k, {
+          distances,
+          halves,
+          spherical,
+          random: random.fork('k', k),
+          ...(nearest && { nearest }),
+        }),
       );
   };
   for (const k of grid) score(k);
@@ -150,16 +158,17 @@ interface ScoringContext {
   readonly halves: readonly Float32Array[];
   readonly spherical: boolean;
   readonly random: Random;
+  readonly nearest?: NearestCentroid;
 }
 
 function scoreK(sample: Float32Array, numPoints: number, dim: number, k: number, context: ScoringContext): KScore {
-  const { distances, halves, spherical, random } = context;
-  const common = { maxIterations: MAX_ITERATIONS, spherical };
+  const { distances, halves, spherical, random, nearest } = context;
+  const common = { maxIterations: MAX_ITERATIONS, spherical, ...(nearest && { nearest }) };
   const { assignment } = kMeans(sample, numPoints, dim, k, { ...common, restarts: RESTARTS, random });
   const [first, second] = halves.map((half, at) => {
     const options = { ...common, restarts: RESTARTS_OF_HALVES, random: random.fork('half', at) };
     const { centroids } = kMeans(half, half.length / dim, dim, k, options);
-    return assignToCentroids(sample, numPoints, dim, centroids, { spherical });
+    return assignToCentroids(sample, numPoints, dim, centroids, common);
   });
   return {
     k,

@@ -1,5 +1,3 @@
-import type { Adjacency } from '../graph/csr.js';
-
 export interface DistinguishingOptions {
   readonly topN?: number; // default 20 subreddits a cluster
   readonly minUsers?: number; // default 2: what only one member does says nothing about a group
@@ -17,6 +15,40 @@ export interface DistinguishingSubreddit {
   readonly zScore: number; // logOdds over its standard error; > 0 here
 }
 
+/** Who of which cluster is where, counted edge by edge. */
+export class MembershipCounter {
+  readonly counts: Uint32Array; // [k, M] users of each cluster in each subreddit
+  readonly everywhere: Uint32Array; // [M] users in each subreddit, those without cluster included
+  readonly memberships: Float64Array; // [k] edges of each cluster
+  readonly sizes: Uint32Array; // [k] users
+  total = 0; // edges of all
+
+  /** @param assignment int32 [N] in [0, k), −1 = no cluster */
+  constructor(
+    readonly assignment: Int32Array,
+    readonly k: number,
+    readonly numSubreddits: number,
+  ) {
+    this.counts = new Uint32Array(k * numSubreddits);
+    this.everywhere = new Uint32Array(numSubreddits);
+    this.memberships = new Float64Array(k);
+    this.sizes = new Uint32Array(k);
+    for (const c of assignment) if (c >= 0) this.sizes[c]++;
+  }
+
+  /** Counts edges, given by their ends; each once, in any order. */
+  add(users: Uint32Array, subreddits: Uint32Array): void {
+    for (let e = 0; e < users.length; e++) {
+      const c = this.assignment[users[e]];
+      this.everywhere[subreddits[e]]++;
+      if (c < 0) continue;
+      this.counts[c * this.numSubreddits + subreddits[e]]++;
+      this.memberships[c]++;
+    }
+    this.total += users.length;
+  }
+}
+
 /**
  * For each cluster the subreddits that set it apart, by z-score of the log-odds ratio with an informative Dirichlet
  * prior (Monroe, Colaresi & Quinn, 2008, eq. 16–22); ties to the smaller id.
@@ -25,32 +57,15 @@ export interface DistinguishingSubreddit {
  * memberships, so rare subreddits need more evidence and popular ones do not win by size. Users without cluster count
  * among "all other users".
  *
- * @param assignment int32 [N] in [0, k), −1 = no cluster
  * @returns one list per cluster, at most `topN` long; empty for an empty cluster
  */
 export function findDistinguishingSubreddits(
-  userToSubreddit: Adjacency,
-  assignment: Int32Array,
-  k: number,
+  { counts, everywhere, memberships, sizes, total, assignment, k, numSubreddits }: MembershipCounter,
   options: DistinguishingOptions = {},
 ): DistinguishingSubreddit[][] {
   const { topN = 20, minUsers = 2, priorStrength = 1000 } = options;
-  const { numRows: numUsers, numCols: numSubreddits, rowPtr, colIndex } = userToSubreddit;
-  const counts = new Uint32Array(k * numSubreddits); // [k, M] users of each cluster in each subreddit
-  const memberships = new Float64Array(k);
-  const sizes = new Uint32Array(k);
-  const everywhere = new Uint32Array(numSubreddits);
-  for (let i = 0; i < numUsers; i++) {
-    const c = assignment[i];
-    for (let e = rowPtr[i]; e < rowPtr[i + 1]; e++) {
-      everywhere[colIndex[e]]++;
-      if (c >= 0) counts[c * numSubreddits + colIndex[e]]++;
-    }
-    if (c < 0) continue;
-    sizes[c]++;
-    memberships[c] += rowPtr[i + 1] - rowPtr[i];
-  }
-  const allMemberships = colIndex.length;
+  const allMemberships = total;
+  const numUsers = assignment.length;
 
   return Array.from({ length: k }, (_, c) => {
     const found: DistinguishingSubreddit[] = [];
@@ -73,33 +88,43 @@ export function findDistinguishingSubreddits(
   });
 }
 
-/**
- * The `count` members nearest to the centroid of each cluster, nearest first, ties to the smaller id. O(N D).
- *
- * @param points     float32 [N, D]
- * @param assignment int32 [N] in [0, k), −1 = no cluster
- * @param centroids  float32 [k, D]
- * @returns one uint32 array of rows per cluster, shorter where the cluster is
- */
-export function findMedoids(
-  points: Float32Array,
-  dim: number,
-  assignment: Int32Array,
-  centroids: Float32Array,
-  count = 5,
-): Uint32Array[] {
-  const best: { id: number; squared: number }[][] = Array.from({ length: centroids.length / dim }, () => []);
-  for (let i = 0; i < assignment.length; i++) {
-    const c = assignment[i];
-    if (c < 0) continue;
-    let squared = 0;
-    for (let d = 0; d < dim; d++) squared += (points[i * dim + d] - centroids[c * dim + d]) ** 2;
-    const nearest = best[c];
-    if (nearest.length === count && !(squared < (nearest.at(-1)?.squared ?? 0))) continue;
-    let at = nearest.length;
-    while (at > 0 && nearest[at - 1].squared > squared) at--;
-    nearest.splice(at, 0, { id: i, squared });
-    if (nearest.length > count) nearest.pop();
+/** Finds the `count` members nearest to the centroid of each cluster, nearest first, ties to the smaller id. */
+export class MedoidFinder {
+  private readonly best: { id: number; squared: number }[][];
+
+  /** @param centroids float32 [k, D] */
+  constructor(
+    private readonly centroids: Float32Array,
+    private readonly dim: number,
+    private readonly count = 5,
+  ) {
+    this.best = Array.from({ length: centroids.length / dim }, () => []);
   }
-  return best.map((nearest) => Uint32Array.from(nearest, ({ id }) => id));
+
+  /**
+   * Looks at consecutive points, in ascending order of ids from call to call.
+   *
+   * @param points     float32 [n, D]
+   * @param assignment int32 [n] in [0, k), −1 = no cluster
+   */
+  add(points: Float32Array, assignment: Int32Array, firstId: number): void {
+    const { centroids, dim, count } = this;
+    for (let i = 0; i < assignment.length; i++) {
+      const c = assignment[i];
+      if (c < 0) continue;
+      let squared = 0;
+      for (let d = 0; d < dim; d++) squared += (points[i * dim + d] - centroids[c * dim + d]) ** 2;
+      const nearest = this.best[c];
+      if (nearest.length === count && !(squared < (nearest.at(-1)?.squared ?? 0))) continue;
+      let at = nearest.length;
+      while (at > 0 && nearest[at - 1].squared > squared) at--;
+      nearest.splice(at, 0, { id: firstId + i, squared });
+      if (nearest.length > count) nearest.pop();
+    }
+  }
+
+  /** One list of ids per cluster, shorter where the cluster is. */
+  result(): Uint32Array[] {
+    return this.best.map((nearest) => Uint32Array.from(nearest, ({ id }) => id));
+  }
 }

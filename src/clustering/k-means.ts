@@ -134,14 +134,18 @@ function lloydOnFlat(
  * All-zero rows have no direction: they stay out of the mean and stay zero. So does a row equal to the mean.
  *
  * @param points float32 [N, D], finite, overwritten
- * @returns float32 [D], the mean that was subtracted
+ * @param given  float64 [D], a mean to subtract instead of that of the points
+ * @returns float64 [D], the mean that was subtracted
  */
-export function centerAndNormalize(points: Float32Array, numPoints: number, dim: number): Float32Array {
+export function centerAndNormalize(
+  points: Float32Array,
+  numPoints: number,
+  dim: number,
+  given?: Float64Array,
+): Float64Array {
   assertPoints(points, numPoints, dim);
   const rows = nonZeroRows(points, numPoints, dim);
-  const total = new Float64Array(dim);
-  for (const i of rows) for (let d = 0; d < dim; d++) total[d] += points[i * dim + d];
-  const mean = total.map((sum) => sum / Math.max(1, rows.length));
+  const mean = given ?? meanOf(points, rows, dim);
   const meanLength = Math.hypot(...mean);
 
   for (const i of rows) {
@@ -157,7 +161,13 @@ export function centerAndNormalize(points: Float32Array, numPoints: number, dim:
     const scale = isRounding ? 0 : 1 / Math.sqrt(after);
     for (let d = 0; d < dim; d++) points[i * dim + d] = (points[i * dim + d] - mean[d]) * scale;
   }
-  return Float32Array.from(mean);
+  return mean;
+}
+
+function meanOf(points: Float32Array, rows: Uint32Array, dim: number): Float64Array {
+  const total = new Float64Array(dim);
+  for (const i of rows) for (let d = 0; d < dim; d++) total[d] += points[i * dim + d];
+  return total.map((sum) => sum / Math.max(1, rows.length));
 }
 
 /** k centroids as the kernel wants them: float64 (no conversion in the loop), an even number of rows, ‖c‖² / 2 beside. */

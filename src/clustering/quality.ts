@@ -135,29 +135,41 @@ export function daviesBouldin(
   return total / filled.length;
 }
 
-/** Mean cosine between the members of each cluster and its centroid, float64 [k]; NaN for an empty cluster. */
-export function clusterCohesion(
-  points: Float32Array,
-  dim: number,
-  assignment: Int32Array,
-  centroids: Float32Array,
-): Float64Array {
-  const means = new ClusterMeans(centroids.length / dim);
-  for (let i = 0; i < assignment.length; i++) {
-    const c = assignment[i];
-    if (c < 0) continue;
-    let [dot, pointSquared, centroidSquared] = [0, 0, 0];
-    for (let d = 0; d < dim; d++) {
-      const x = points[i * dim + d];
-      const y = centroids[c * dim + d];
-      dot += x * y;
-      pointSquared += x * x;
-      centroidSquared += y * y;
-    }
-    const length = Math.sqrt(pointSquared * centroidSquared);
-    means.add(c, length === 0 ? 0 : dot / length);
+/** Measures the mean cosine between the members of each cluster and its centroid. */
+export class CohesionMeter {
+  private readonly means: ClusterMeans;
+
+  /** @param centroids float32 [k, D] */
+  constructor(
+    private readonly centroids: Float32Array,
+    private readonly dim: number,
+  ) {
+    this.means = new ClusterMeans(centroids.length / dim);
   }
-  return means.result().perCluster;
+
+  /** @param points float32 [n, D] @param assignment int32 [n] in [0, k), −1 = no cluster */
+  add(points: Float32Array, assignment: Int32Array): void {
+    const { centroids, dim } = this;
+    for (let i = 0; i < assignment.length; i++) {
+      const c = assignment[i];
+      if (c < 0) continue;
+      let [dot, pointSquared, centroidSquared] = [0, 0, 0];
+      for (let d = 0; d < dim; d++) {
+        const x = points[i * dim + d];
+        const y = centroids[c * dim + d];
+        dot += x * y;
+        pointSquared += x * x;
+        centroidSquared += y * y;
+      }
+      const length = Math.sqrt(pointSquared * centroidSquared);
+      this.means.add(c, length === 0 ? 0 : dot / length);
+    }
+  }
+
+  /** float64 [k]; NaN for an empty cluster. */
+  result(): Float64Array {
+    return this.means.result().perCluster;
+  }
 }
 
 /**

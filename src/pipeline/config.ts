@@ -77,6 +77,10 @@ export const configSchema = z.strictObject({
 
   embedFanout: z.int().min(1).default(128).describe('users a subreddit listens to when everybody is embedded'),
 
+  clustering: z
+    .enum(['kmeans', 'leiden-knn'])
+    .default('kmeans')
+    .describe('k-means, or communities of the nearest-neighbor graph, which need not be balls'),
   clusters: z
     .union([z.literal('auto'), z.int().min(1).max(100_000)], {
       error: 'expected auto or a whole number from 1 to 100000',

@@ -1,9 +1,35 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findDistinguishingSubreddits, findMedoids } from '../../src/clustering/distinguishing.js';
+import * as module from '../../src/clustering/distinguishing.js';
 import { Random } from '../../src/core/random.js';
+import type { Adjacency } from '../../src/graph/csr.js';
 import { csrOf, randomBipartite } from '../graph/graphs.js';
 import { normalPoints } from './points.js';
+
+/** Edges in two parts, as from a file. */
+function findDistinguishingSubreddits(
+  { numRows, numCols, rowPtr, colIndex }: Adjacency,
+  assignment: Int32Array,
+  k: number,
+  options: module.DistinguishingOptions = {},
+) {
+  const counter = new module.MembershipCounter(assignment, k, numCols);
+  const users = new Uint32Array(colIndex.length);
+  for (let i = 0; i < numRows; i++) users.fill(i, rowPtr[i], rowPtr[i + 1]);
+  const half = users.length >> 1;
+  counter.add(users.subarray(0, half), colIndex.subarray(0, half));
+  counter.add(users.subarray(half), colIndex.subarray(half));
+  return module.findDistinguishingSubreddits(counter, options);
+}
+
+/** Points in two parts. */
+function findMedoids(points: Float32Array, dim: number, assignment: Int32Array, centroids: Float32Array, count = 5) {
+  const finder = new module.MedoidFinder(centroids, dim, count);
+  const half = assignment.length >> 1;
+  finder.add(points.subarray(0, half * dim), assignment.subarray(0, half), 0);
+  finder.add(points.subarray(half * dim), assignment.subarray(half), half);
+  return finder.result();
+}
 
 describe('findDistinguishingSubreddits', () => {
   it('agrees with the formula on tables of counts', () => {

@@ -211,6 +211,6 @@ describe('centerAndNormalize', () => {
     const points = new Float32Array(21).map((_, at) => [0.1, 0.7, 1e-3][at % 3]);
     centerAndNormalize(points, 7, 3);
     expect([...points]).toEqual(new Array(21).fill(0));
-    expect(centerAndNormalize(new Float32Array(0), 0, 3)).toEqual(new Float32Array(3));
+    expect(centerAndNormalize(new Float32Array(0), 0, 3)).toEqual(new Float64Array(3));
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   adjustedRandIndex,
-  clusterCohesion,
+  CohesionMeter,
   daviesBouldin,
   normalizedMutualInformation,
   sampleDistances,
@@ -160,10 +160,13 @@ describe('daviesBouldin', () => {
   });
 });
 
-describe('clusterCohesion', () => {
+describe('CohesionMeter', () => {
   it('is the mean cosine to the centroid', () => {
     const points = Float32Array.of(3, 0, 0, 2, -1, 0);
-    const cohesion = clusterCohesion(points, 2, Int32Array.of(0, 0, 1), Float32Array.of(1, 0, 5, 0, 1, 1));
+    const meter = new CohesionMeter(Float32Array.of(1, 0, 5, 0, 1, 1), 2);
+    meter.add(points.subarray(0, 2), Int32Array.of(0));
+    meter.add(points.subarray(2), Int32Array.of(0, 1));
+    const cohesion = meter.result();
     expect([...cohesion]).toEqual([0.5, -1, Number.NaN]);
   });
 });
