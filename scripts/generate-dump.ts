@@ -36,6 +36,7 @@ export interface DumpOptions {
   readonly months: readonly string[]; // YYYY-MM, ascending
   readonly level: number | null; // of zstd; null writes plain .ndjson
   readonly shuffleEdges: boolean;
+  readonly wordy?: boolean; // bodies as long and varied as real ones, for figures of speed
 }
 
 export interface DumpFile {
@@ -139,7 +140,7 @@ function prepare(options: DumpOptions): Prepared {
   const plan = makePlan(communities, options.users, options.actionsPerUser, random.fork('plan'));
   if (options.shuffleEdges) shufflePairs(plan, random.fork('shuffle'));
   const actions = planActions(plan, random.fork('order'));
-  return { communities, plan, actions, text: makeText(communities, random.fork('text')) };
+  return { communities, plan, actions, text: makeText(communities, random.fork('text'), options.wordy) };
 }
 
 interface FileSpec {
@@ -318,6 +319,7 @@ async function main(): Promise<void> {
       level: { type: 'string' },
       plain: { type: 'boolean', default: false },
       'shuffle-edges': { type: 'boolean', default: false },
+      wordy: { type: 'boolean', default: false },
     },
   });
   const integer = (
@@ -345,6 +347,7 @@ async function main(): Promise<void> {
     months: values.months === undefined ? DEFAULTS.months : monthsOf(values.months),
     level: values.plain ? null : integer('level', 19),
     shuffleEdges: values['shuffle-edges'],
+    ...(values.wordy && { wordy: true }),
   };
   if (options.level !== null && options.level > 22) throw usage('--level', String(options.level), '1 to 22');
   if (values.bytes !== undefined) {

@@ -55,8 +55,8 @@ export interface TextSource {
   title(topic: number, random: Random): string;
 }
 
-/** Topics are the hobbies in order, then one for all general talk. */
-export function makeText(communities: Communities, random: Random): TextSource {
+/** Topics are the hobbies in order, then one for all general talk. `wordy`: bodies as long and as varied as real ones. */
+export function makeText(communities: Communities, random: Random, wordy = false): TextSource {
   const topics = [...communities.hobbies.map((hobby) => hobby.words), GENERAL_WORDS].map((words) =>
     Array.from({ length: SENTENCES_PER_TOPIC }, () => {
       const template = TEMPLATES[random.below(TEMPLATES.length)];
@@ -64,6 +64,7 @@ export function makeText(communities: Communities, random: Random): TextSource {
       return escaped(template.replace('{a}', word()).replace('{b}', word()));
     }),
   );
+  const vocabulary = wordy ? makeVocabulary(random.fork('vocabulary')) : [];
   const ugly = UGLY_TEXTS.map(escaped);
   const uglyAscii = ugly.map(asciiOnly);
   return {
@@ -73,11 +74,33 @@ export function makeText(communities: Communities, random: Random): TextSource {
       const more = draw.float();
       if (more < 0.4) text += ` ${pool[draw.below(pool.length)]}`;
       if (more < 0.12) text += ` ${pool[draw.below(pool.length)]}`;
+      if (wordy) text += ramble(vocabulary, draw);
       if (more >= 1 - UGLY_SHARE) text += ` ${(ascii ? uglyAscii : ugly)[draw.below(ugly.length)]}`;
       return text;
     },
     title: (topic, draw) => topics[topic][draw.below(SENTENCES_PER_TOPIC)],
   };
+}
+
+const VOCABULARY_SIZE = 30_000;
+const MEAN_RAMBLE_WORDS = 20;
+
+/** Invented words, short ones first, as language has it. */
+function makeVocabulary(random: Random): string[] {
+  const syllables = Array.from('bcdfghjklmnprstvw').flatMap((head) => Array.from('aeiou', (tail) => head + tail));
+  return Array.from({ length: VOCABULARY_SIZE }, (_, rank) => {
+    const length = 1 + Math.floor(Math.log10(rank + 1) * 0.7 + random.float());
+    return Array.from({ length }, () => syllables[random.below(syllables.length)]).join('');
+  });
+}
+
+/** Words, short ones more often, their number by a geometric one: nothing of it means anything. */
+function ramble(vocabulary: readonly string[], random: Random): string {
+  const numWords = Math.floor(-Math.log(1 - random.float()) * MEAN_RAMBLE_WORDS);
+  let text = '';
+  for (let i = 0; i < numWords; i++)
+    text += ` ${vocabulary[Math.floor(Math.exp(Math.sqrt(random.float()) * Math.log(vocabulary.length))) - 1]}`;
+  return text;
 }
 
 /** `HandPlane` → `hand plane`. */
