@@ -85,7 +85,7 @@ async function scanFile(
   const { keyWords, exclusions, onBadLine, format, columns } = options;
   const task: ScanTask = { file, folder, keyWords, exclusions, onBadLine, format, columns };
   const scanned =
-    options.threads > 1 && !file.isStdin && canStartThreads()
+    (options.threads > 1 || file.bytes >= THREAD_BYTES) && !file.isStdin && canStartThreads()
       ? await scanInThread(task, signal, onProgress)
       : await scanHere(task, signal, onProgress);
   await writeCheckpoint(folder, scanned);
@@ -104,6 +104,7 @@ async function scanHere(
     onBadLine,
     format,
     columns: columns.length > 0 ? columns : undefined,
+    blocking: !isMainThread, // who waits there holds up nobody
     signal,
     onProgress,
   };
@@ -124,6 +125,9 @@ async function scanHere(
 function isMismatch(error: unknown): error is errors.MinerError {
   return error instanceof errors.MinerError && error.code === 'ERR_SCANNER_MISMATCH';
 }
+
+/** From this size on a thread is worth its start even for a single file: reading may wait in it. */
+const THREAD_BYTES = 16 * 2 ** 20;
 
 /** Threads need the compiled file; under a test runner that compiles on the fly there is none. */
 function canStartThreads(): boolean {

@@ -7,6 +7,7 @@ export interface ByteSource extends AsyncIterable<Buffer> {
   readonly readSync?: ((target: Buffer) => number) | undefined;
   /** Throws where what was read by `readSync` was not the whole. */
   readonly finish?: (() => Promise<void>) | undefined;
+  readonly close?: (() => void) | undefined;
 }
 
 /** A stream of bytes whose begin can be looked at before it is read. Read it either as chunks or by `read`. */
@@ -58,6 +59,7 @@ export class ByteStream implements AsyncIterable<Buffer> {
   }
 
   async close(): Promise<void> {
+    this.source.close?.();
     await this.iterator.return?.();
   }
 

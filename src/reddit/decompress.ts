@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { createReadStream, readFileSync } from 'node:fs';
-import { access, constants, open, stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { addAbortSignal, Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { InputError, IntegrityError, MinerError, messageOf, ResourceError, StopRequested } from '../core/errors.js';
+import type { ByteSource } from './byte-stream.js';
+import { type BlockingChild, ChildError, childOutput, findProgram, openBlockingChild } from './child.js';
 import type { InputFile } from './inputs.js';
 import { through } from './through.js';
 import { decodeZstd } from './zstd/decoder.js';
@@ -20,10 +19,12 @@ export interface DecompressOptions {
   readonly maxWindowLog?: number; // of .zst, default 31: 2 GiB, which the monthly dumps use
   readonly forceDecoder?: ZstdDecoder | undefined; // of .zst, instead of the first that is there
   readonly stdin?: Readable; // what '-' means, default process.stdin
+  /** Whether reading may hold up this thread while a program decodes: faster, but nothing else happens meanwhile. */
+  readonly blocking?: boolean;
 }
 
 /** The decompressed bytes of one input. Iterate once. */
-export interface Decompressed extends AsyncIterable<Buffer> {
+export interface Decompressed extends ByteSource {
   readonly format: Format;
   readonly decoder: string; // who decodes, for messages
   readonly note: string | undefined; // what a person should know about that, if anything
@@ -34,7 +35,7 @@ export interface Decompressed extends AsyncIterable<Buffer> {
 /**
  * Opens an input for reading, whatever its compression, which its first bytes tell and not its name.
  *
- * Chunks are at least 256 KiB, except the last. Iteration ends without error only if the whole input was there and every
+ * An input that expands more than a thousandfold is no dump: `ERR_EXPANDS`. Chunks are at least 256 KiB, except the last. Iteration ends without error only if the whole input was there and every
  * checksum in it was right; else `ERR_CUT_OR_CORRUPT` is thrown after what was read before. Memory does not depend on how
  * far the input expands.
  *
@@ -53,15 +54,35 @@ export async function openDecompressed(
     const source = await openSource(input, options);
     const format = formatOf(source);
     const { decoder, note, chunks } = await chooseDecoder(format, source, options);
+    const limit = new ExpansionLimit(source);
+    const common = { format, decoder, note, position: () => source.position() };
+    if ('readSync' in chunks) {
+      const explained = (error: unknown): never => {
+        throw explain(error, source.name, decoder, signal);
+      };
+      return {
+        ...common,
+        readSync(target) {
+          try {
+            const length = chunks.readSync(target);
+            limit.count(length);
+            return length;
+          } catch (error) {
+            return explained(error);
+          }
+        },
+        finish: () => chunks.finish().catch(explained),
+        close: () => chunks.close(),
+        [Symbol.asyncIterator]: () => chunksOf(chunks),
+      };
+    }
     return {
-      format,
-      decoder,
-      note,
-      position: () => source.position(),
+      ...common,
       async *[Symbol.asyncIterator]() {
         try {
           signal?.throwIfAborted();
           for await (const chunk of coalesce(chunks)) {
+            limit.count(chunk.length);
             yield chunk;
             signal?.throwIfAborted();
           }
@@ -75,10 +96,36 @@ export async function openDecompressed(
   }
 }
 
+/** Recent dumps expand 12-fold; what is made to swell expands up to 30,000-fold. */
+const MAX_EXPANSION = 1000;
+const FREE_EXPANSION = 2 ** 30; // B, of which nobody minds
+
+/** Stops a reading of gigabytes that a small file was made to expand to. */
+class ExpansionLimit {
+  private decompressed = 0; // B
+
+  constructor(private readonly source: Source) {}
+
+  count(length: number): void {
+    const before = this.decompressed;
+    this.decompressed += length;
+    // Asking for the position costs a system call: once every 2^30 bytes.
+    if (Math.floor(before / FREE_EXPANSION) === Math.floor(this.decompressed / FREE_EXPANSION)) return;
+    const compressed = this.source.bytes ?? this.source.position();
+    if (compressed === undefined || this.decompressed <= MAX_EXPANSION * compressed) return;
+    throw new IntegrityError(
+      'ERR_EXPANDS',
+      `${this.source.name}: ${compressed} bytes expand to more than ${this.decompressed}, a dump to 30 times its size at the most. Leave the file out, or decompress it first if it is what you want.`,
+      { path: this.source.name, compressed, decompressed: this.decompressed },
+    );
+  }
+}
+
 /** An input before decompression. */
 interface Source {
   readonly name: string; // for messages
   readonly path: string | undefined; // of a regular file; a pipe has to be read by us
+  readonly bytes: number | undefined; // its size, where that is known
   readonly head: Buffer; // its first bytes
   readonly signal: AbortSignal | undefined;
   read(): AsyncIterable<Buffer>;
@@ -91,12 +138,21 @@ const READ_SIZE = 1024 * 1024; // B
 async function openSource(input: Pick<InputFile, 'path' | 'isStdin'>, options: DecompressOptions): Promise<Source> {
   const { path, isStdin } = input;
   const { signal } = options;
-  if (!isStdin && (await stat(path)).isFile()) {
+  const stats = isStdin ? undefined : await stat(path);
+  if (stats?.isFile()) {
     const handle = await open(path);
     const head = Buffer.alloc(HEAD_SIZE);
     const { bytesRead } = await handle.read(head, 0, HEAD_SIZE, 0).finally(() => handle.close());
     const read = () => createReadStream(path, { highWaterMark: READ_SIZE, signal });
-    return counting({ name: path, path, head: head.subarray(0, bytesRead), signal, read, position: () => 0 });
+    return counting({
+      name: path,
+      path,
+      bytes: stats.size,
+      head: head.subarray(0, bytesRead),
+      signal,
+      read,
+      position: () => 0,
+    });
   }
 
   const stream = isStdin ? (options.stdin ?? process.stdin) : createReadStream(path);
@@ -118,7 +174,7 @@ async function openSource(input: Pick<InputFile, 'path' | 'isStdin'>, options: D
     if (!done) yield* { [Symbol.asyncIterator]: () => chunks };
   };
   const name = isStdin ? 'standard input' : path;
-  return counting({ name, path: undefined, head, signal, read, position: () => 0 });
+  return counting({ name, path: undefined, bytes: undefined, head, signal, read, position: () => 0 });
 }
 
 /** The same source, whose position follows what is read from it. */
@@ -159,7 +215,7 @@ function formatOf({ name, head }: Source): Format {
 interface ChosenDecoder {
   readonly decoder: string;
   readonly note?: string | undefined;
-  readonly chunks: AsyncIterable<Buffer>;
+  readonly chunks: AsyncIterable<Buffer> | BlockingChild;
 }
 
 async function chooseDecoder(format: Format, source: Source, options: DecompressOptions): Promise<ChosenDecoder> {
@@ -169,7 +225,7 @@ async function chooseDecoder(format: Format, source: Source, options: Decompress
   const name = format === 'xz' ? 'xz' : 'bzip2';
   const program = await findProgram(name);
   if (program === undefined) throw noDecoder(source, name, name === 'xz' ? 'xz-utils (or xz)' : name);
-  return { decoder: name, chunks: childOutput(program, ['-dc'], source) };
+  return { decoder: name, chunks: await decodeByChild(program, ['-dc'], source, options) };
 }
 
 async function chooseZstdDecoder(source: Source, options: DecompressOptions): Promise<ChosenDecoder> {
@@ -178,7 +234,10 @@ async function chooseZstdDecoder(source: Source, options: DecompressOptions): Pr
   const chosen = forceDecoder ?? (program !== undefined ? 'zstd' : nodeHasZstd ? 'node' : 'typescript');
   if (chosen === 'zstd') {
     if (program === undefined) throw noDecoder(source, 'zstd', 'zstd');
-    return { decoder: 'zstd', chunks: childOutput(program, ['-dc', `--long=${maxWindowLog}`], source) };
+    return {
+      decoder: 'zstd',
+      chunks: await decodeByChild(program, ['-dc', `--long=${maxWindowLog}`], source, options),
+    };
   }
   if (chosen === 'node') return { decoder: 'node:zlib', chunks: decodeZstdWithNode(source.read(), maxWindowLog) };
   return {
@@ -188,17 +247,28 @@ async function chooseZstdDecoder(source: Source, options: DecompressOptions): Pr
   };
 }
 
-async function findProgram(name: string): Promise<string | undefined> {
-  const fileName = process.platform === 'win32' ? `${name}.exe` : name;
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(folder, fileName);
-    const isThere = await access(path, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (folder !== '' && isThere) return path;
+/** Through a pipe that we wait at, where that is allowed and possible; else by events. */
+async function decodeByChild(
+  program: string,
+  args: string[],
+  source: Source,
+  options: DecompressOptions,
+): Promise<AsyncIterable<Buffer> | BlockingChild> {
+  const blocking = options.blocking === true ? await openBlockingChild(program, args, source) : undefined;
+  return blocking ?? childOutput(program, args, source);
+}
+
+async function* chunksOf(child: BlockingChild): AsyncGenerator<Buffer> {
+  try {
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(MIN_CHUNK);
+      const length = child.readSync(chunk);
+      if (length === 0) return await child.finish();
+      yield chunk.subarray(0, length);
+    }
+  } finally {
+    child.close();
   }
-  return undefined;
 }
 
 function noDecoder(source: Source, program: string, packages: string): InputError {
@@ -207,68 +277,6 @@ function noDecoder(source: Source, program: string, packages: string): InputErro
     `${source.name}: the program ${program} is needed to read it and is not in the PATH. Install the package ${packages}, or decompress the file first.`,
     { path: source.name, program },
   );
-}
-
-/** Decodes by a child process. A file is its standard input directly; anything else is written to it by us. */
-async function* childOutput(program: string, args: string[], source: Source): AsyncGenerator<Buffer> {
-  const handle = source.path === undefined ? undefined : await open(source.path);
-  const child = spawn(program, args, { stdio: [handle?.fd ?? 'pipe', 'pipe', 'pipe'] });
-  const closed = new Promise<[number | null, string | null]>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (...how) => resolve(how));
-  });
-  closed.catch(() => undefined); // it is awaited below, perhaps after the rejection
-  const stop = (): void => void child.kill('SIGKILL');
-  source.signal?.addEventListener('abort', stop);
-  let stderr = '';
-  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-    if (stderr.length < MAX_STDERR) stderr += text;
-  });
-
-  try {
-    let feedError: unknown;
-    if (handle === undefined)
-      pipeline(Readable.from(source.read()), child.stdin!).catch((error: unknown) => {
-        feedError = error;
-      });
-    else source.position = () => sharedPosition(handle.fd);
-    for await (const chunk of child.stdout!) yield chunk as Buffer;
-
-    const [code, killedBy] = await closed;
-    if (feedError !== undefined && !isClosedPipe(feedError)) throw feedError; // a closed pipe: the child says why, below
-    if (code !== 0 || stderr.includes('trailing garbage')) throw new ChildError(code, killedBy, stderr.trim()); // bzip2 lets garbage pass
-  } finally {
-    source.signal?.removeEventListener('abort', stop);
-    stop();
-    if (handle !== undefined) {
-      const last = sharedPosition(handle.fd);
-      source.position = () => last;
-      await handle.close();
-    }
-  }
-}
-
-const MAX_STDERR = 2000; // characters kept
-
-/** A decoding program did not end well. */
-class ChildError extends Error {
-  constructor(
-    readonly exitCode: number | null,
-    readonly killedBy: string | null,
-    readonly stderr: string,
-  ) {
-    super(stderr || (killedBy === null ? `exit code ${exitCode}` : `killed by ${killedBy}`));
-  }
-}
-
-/** How far a child has read the file whose descriptor it got from us: both share one position. Linux only. */
-function sharedPosition(fd: number): number | undefined {
-  try {
-    const pos = /^pos:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'));
-    return pos === null ? undefined : Number(pos[1]);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Multi-member gzip. Only zeros may follow the last member, as some tapes and tools pad. */
@@ -338,12 +346,6 @@ function isOutOfMemory(error: unknown): boolean {
   if (error instanceof ChildError)
     return error.killedBy === 'SIGKILL' || /not enough memory|cannot allocate/i.test(error.stderr);
   return error instanceof RangeError && /allocation failed/i.test(error.message);
-}
-
-function isClosedPipe(error: unknown): boolean {
-  return isFileError(error)
-    ? error.code === 'EPIPE'
-    : error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {

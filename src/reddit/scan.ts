@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { InputError } from '../core/errors.js';
-import { ByteStream } from './byte-stream.js';
+import { type ByteSource, ByteStream } from './byte-stream.js';
 import { readArrowFile, readArrowStream, readParquet } from './columnar.js';
 import { openDecompressed } from './decompress.js';
 import { detectDelimiter, readDelimited } from './delimited.js';
@@ -20,14 +20,14 @@ export async function scanInput(input: InputFile, options: ScanOptions, sink: In
     const { numRows, ignored } = await readTable({ path, titles: options.columns }, tally.row);
     return tally.close(columnar, numRows, input.bytes, ignored);
   }
-  const chunks = await openDecompressed(input, { signal: options.signal });
+  const chunks = await openDecompressed(input, { signal: options.signal, blocking: options.blocking ?? false });
   const counts = await scanChunks(chunks, path, options, sink, () => chunks.position());
   return chunks.note === undefined ? counts : { ...counts, note: chunks.note };
 }
 
 /** `scanInput` on decompressed bytes; `path` is for messages. Leaves `chunks` closed, whatever happens. */
 export async function scanChunks(
-  chunks: AsyncIterable<Buffer>,
+  chunks: ByteSource,
   path: string,
   options: ScanOptions,
   sink: InteractionSink,

@@ -43,6 +43,7 @@ export interface ScanOptions {
   readonly format?: InputFormat | 'auto' | undefined; // default 'auto': by content
   readonly columns?: readonly string[] | undefined; // titles of a table's columns by position
   readonly scanner?: ScannerKind | undefined; // of dumps; default: the fastest there is
+  readonly blocking?: boolean | undefined; // of this thread while a program decodes: see `openDecompressed`
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
