@@ -8,43 +8,38 @@ import { IntegrityError, messageOf } from '../core/errors.js';
 /**
  * Sorted runs on disk: the half-way house between scanned events and the merged table of interactions.
  *
- * A run file is a header of 40 bytes and rows of 40 bytes, little-endian, ascending by (userHi, userLo, subreddit),
- * equal keys already added up. A row is eight u32 words, at the offsets of `Word`, and the score as f64. The header is
- * written last and its checksum covers everything, so a file that was cut or never finished cannot pass for a run.
+ * A run file is a header of 40 bytes and little-endian u32 words: users ascending by hash, each its high and low word
+ * and then its rows, one a subreddit in any order. The first word of a row is the subreddit in 28
+ * bits, a code in two and, in bit 31, whether it is the user's last. What follows depends on the code:
+ *
+ *     POST, COMMENT   one action: time, score as i32
+ *     SHORT           posts and comments as two u16, first time, last time, score as i32; rows = posts + comments
+ *     LONG            posts, comments, rows, first time, last time, score as f64
+ *
+ * The header is written last and its checksum covers everything, so a file that was cut or never finished cannot pass
+ * for a run.
  *
  * A run set is a JSON file beside its runs: which runs belong to one scanned input, and the subreddit of each id in
  * them. It is written after its runs have reached the disk, so that a later process can merge from it.
  */
-export const Word = {
-  userHi: 0,
-  userLo: 1,
-  subreddit: 2, // id within the run set; in runs that a merge wrote, within the merge
-  posts: 3,
-  comments: 4,
-  rows: 5, // input rows added up in this one
-  firstUtc: 6, // s, 0 = unknown
-  lastUtc: 7, // s, 0 = unknown
-} as const;
+const Code = { POST: 0, COMMENT: 1, SHORT: 2, LONG: 3 } as const;
+const CODE_SHIFT = 28;
+const LAST = 0x80000000;
+const WORDS_OF_CODE: readonly number[] = [3, 3, 5, 8]; // first one included
+export const MAX_SUBREDDITS = 2 ** CODE_SHIFT;
+const MAX_ROW_WORDS = 2 + 8; // with the user
 
-/** u32 words of a row; the last two are the score. */
-export const ROW_WORDS = 10;
-
-/** Where the score of the row at word offset `at` is in the f64 view. */
-export function scoreIndex(at: number): number {
-  return (at >>> 1) + 4;
-}
-
-const ROW_BYTES = ROW_WORDS * 4;
-const HEADER_BYTES = ROW_BYTES;
+const HEADER_BYTES = 40;
 const CHECKSUM_OFFSET = HEADER_BYTES - 4;
 const MAGIC = 'MPERSRUN';
-const VERSION = 1;
-const WRITE_ROWS = 16_384; // 640 KiB
+const VERSION = 2;
+const WRITE_WORDS = 2 ** 18; // 1 MiB
 
 /** One run file and what must be found in it. */
 export interface Run {
   readonly path: string;
   readonly numRows: number;
+  readonly numWords: number;
   readonly checksum: number; // crc32 of rows and header
 }
 
@@ -54,37 +49,76 @@ export interface RunSet {
   readonly numEvents: number; // input rows, the sum of `rows` over all runs
 }
 
-/** Writes one run. Ask `next` for the place of a row, fill all ten words there, and `finish` when there are no more. */
+const float = new Float64Array(1);
+const floatWords = new Uint32Array(float.buffer);
+
+/** Writes one run: `user`, then its rows, then the next user; `finish` when there are no more. */
 export class RunFileWriter {
-  readonly u32: Uint32Array;
-  readonly f64: Float64Array;
-  private readonly bytes: Buffer;
+  private readonly words = new Uint32Array(WRITE_WORDS);
+  private readonly bytes = Buffer.from(this.words.buffer);
   private readonly fd: number;
   private used = 0; // words
-  private numRows = 0; // on disk
+  private numWords = 0; // on disk
+  private numRows = 0;
   private checksum = 0;
 
   constructor(private readonly path: string) {
-    const memory = new ArrayBuffer(WRITE_ROWS * ROW_BYTES);
-    this.u32 = new Uint32Array(memory);
-    this.f64 = new Float64Array(memory);
-    this.bytes = Buffer.from(memory);
     this.fd = openSync(path, 'w');
   }
 
-  /** Word offset in `u32` where the next row goes. */
-  next(): number {
-    if (this.used === WRITE_ROWS * ROW_WORDS) this.drain();
-    const at = this.used;
-    this.used += ROW_WORDS;
-    return at;
+  user(userHi: number, userLo: number): void {
+    if (this.used + MAX_ROW_WORDS > WRITE_WORDS) this.drain();
+    this.words[this.used++] = userHi;
+    this.words[this.used++] = userLo;
+  }
+
+  /** One row of the current user; `rows` is how many input rows it stands for. */
+  row(
+    subreddit: number,
+    posts: number,
+    comments: number,
+    rows: number,
+    score: number,
+    firstUtc: number,
+    lastUtc: number,
+    isLast: boolean,
+  ): void {
+    if (this.used + MAX_ROW_WORDS > WRITE_WORDS) this.drain();
+    const { words } = this;
+    let at = this.used;
+    const head = subreddit | (isLast ? LAST : 0);
+    const isSmall = rows === posts + comments && (score | 0) === score;
+    if (isSmall && rows === 1 && firstUtc === lastUtc) {
+      words[at++] = head | ((posts === 1 ? Code.POST : Code.COMMENT) << CODE_SHIFT);
+      words[at++] = firstUtc;
+      words[at++] = score;
+    } else if (isSmall && posts <= 0xffff && comments <= 0xffff) {
+      words[at++] = head | (Code.SHORT << CODE_SHIFT);
+      words[at++] = (posts << 16) | comments;
+      words[at++] = firstUtc;
+      words[at++] = lastUtc;
+      words[at++] = score;
+    } else {
+      float[0] = score;
+      words[at++] = head | (Code.LONG << CODE_SHIFT);
+      words[at++] = posts;
+      words[at++] = comments;
+      words[at++] = rows;
+      words[at++] = firstUtc;
+      words[at++] = lastUtc;
+      words[at++] = floatWords[0];
+      words[at++] = floatWords[1];
+    }
+    this.used = at;
+    this.numRows++;
   }
 
   finish(): Run {
     this.drain();
-    const header = encodeHeader(this.numRows, this.checksum);
+    const { path, numRows, numWords } = this;
+    const header = encodeHeader(numRows, numWords, this.checksum);
     writeFully(this.fd, header, 0);
-    return { path: this.path, numRows: this.numRows, checksum: header.readUInt32LE(CHECKSUM_OFFSET) };
+    return { path, numRows, numWords, checksum: header.readUInt32LE(CHECKSUM_OFFSET) };
   }
 
   /** Closes the file, finished or not. */
@@ -95,38 +129,48 @@ export class RunFileWriter {
   private drain(): void {
     const filled = this.bytes.subarray(0, this.used * 4);
     this.checksum = crc32(filled, this.checksum);
-    writeFully(this.fd, filled, HEADER_BYTES + this.numRows * ROW_BYTES);
-    this.numRows += this.used / ROW_WORDS;
+    writeFully(this.fd, filled, HEADER_BYTES + this.numWords * 4);
+    this.numWords += this.used;
     this.used = 0;
   }
 }
 
 /** Reads one run through a bounded buffer. Stands on its first row after construction; ask `isAtEnd` before reading. */
 export class RunFileReader {
-  readonly u32: Uint32Array;
-  readonly f64: Float64Array;
-  at = 0; // word offset of the current row
   isAtEnd = false;
+  // The row it stands on.
+  userHi = 0;
+  userLo = 0;
+  subreddit = 0;
+  posts = 0;
+  comments = 0;
+  rows = 0;
+  score = 0;
+  firstUtc = 0;
+  lastUtc = 0;
+
+  private readonly words: Uint32Array;
   private readonly bytes: Buffer;
   private readonly header = Buffer.alloc(HEADER_BYTES);
   private readonly fd: number;
-  private end = 0; // words filled
-  private numRead = 0; // rows
+  private at = 0; // words consumed of those in memory
+  private end = 0; // words in memory
+  private numRead = 0; // words
+  private numRows = 0; // decoded
+  private isLast = true; // of its user
   private checksum = 0;
 
-  /** @param bufferRows how many rows to hold in memory, at least 1 */
+  /** @param bufferWords how many words to hold in memory */
   constructor(
     private readonly run: Run,
-    bufferRows: number,
+    bufferWords: number,
   ) {
-    const memory = new ArrayBuffer(bufferRows * ROW_BYTES);
-    this.u32 = new Uint32Array(memory);
-    this.f64 = new Float64Array(memory);
-    this.bytes = Buffer.from(memory);
+    this.words = new Uint32Array(Math.max(2 * MAX_ROW_WORDS, Math.min(bufferWords, run.numWords)));
+    this.bytes = Buffer.from(this.words.buffer);
     this.fd = openRun(run.path);
     try {
       this.checkHeader();
-      this.fill();
+      this.advance();
     } catch (error) {
       this.close();
       throw error;
@@ -135,8 +179,46 @@ export class RunFileReader {
 
   /** Steps to the next row; at the end of the run sets `isAtEnd` and closes the file. */
   advance(): void {
-    this.at += ROW_WORDS;
-    if (this.at === this.end) this.fill();
+    if (this.end - this.at < MAX_ROW_WORDS && !this.fill()) return;
+    const { words } = this;
+    let at = this.at;
+    if (this.isLast) {
+      this.userHi = words[at];
+      this.userLo = words[at + 1];
+      at += 2;
+    }
+    const head = words[at];
+    const code = (head >>> CODE_SHIFT) & 3;
+    this.isLast = head >= LAST;
+    this.subreddit = head & (MAX_SUBREDDITS - 1);
+    if (code <= Code.COMMENT) {
+      this.posts = 1 - code;
+      this.comments = code;
+      this.rows = 1;
+      this.firstUtc = words[at + 1];
+      this.lastUtc = words[at + 1];
+      this.score = words[at + 2] | 0;
+    } else if (code === Code.SHORT) {
+      const counts = words[at + 1];
+      this.posts = counts >>> 16;
+      this.comments = counts & 0xffff;
+      this.rows = this.posts + this.comments;
+      this.firstUtc = words[at + 2];
+      this.lastUtc = words[at + 3];
+      this.score = words[at + 4] | 0;
+    } else {
+      this.posts = words[at + 1];
+      this.comments = words[at + 2];
+      this.rows = words[at + 3];
+      this.firstUtc = words[at + 4];
+      this.lastUtc = words[at + 5];
+      floatWords[0] = words[at + 6];
+      floatWords[1] = words[at + 7];
+      this.score = float[0];
+    }
+    this.at = at + WORDS_OF_CODE[code];
+    this.numRows++;
+    if (this.at > this.end) throw runError(this.run.path, 'whole rows', 'a row that goes on behind the end');
   }
 
   close(): void {
@@ -144,26 +226,32 @@ export class RunFileReader {
     this.isAtEnd = true;
   }
 
-  private fill(): void {
-    if (this.numRead === this.run.numRows) {
-      if (!this.header.equals(encodeHeader(this.numRead, this.checksum)))
-        throw runError(this.run.path, 'rows and header that match their checksum', 'others');
-      this.close();
-      return;
-    }
-    const numRows = Math.min(this.bytes.length / ROW_BYTES, this.run.numRows - this.numRead);
-    const wanted = this.bytes.subarray(0, numRows * ROW_BYTES);
-    readFully(this.fd, wanted, HEADER_BYTES + this.numRead * ROW_BYTES, this.run.path);
-    this.checksum = crc32(wanted, this.checksum);
-    this.numRead += numRows;
-    this.end = numRows * ROW_WORDS;
+  /** Brings more words into memory; false where there is none left, neither there nor in the file. */
+  private fill(): boolean {
+    const { run, words, bytes } = this;
+    words.copyWithin(0, this.at, this.end);
+    this.end -= this.at;
     this.at = 0;
+    const numWords = Math.min(words.length - this.end, run.numWords - this.numRead);
+    if (numWords > 0) {
+      const wanted = bytes.subarray(this.end * 4, (this.end + numWords) * 4);
+      readFully(this.fd, wanted, HEADER_BYTES + this.numRead * 4, run.path);
+      this.checksum = crc32(wanted, this.checksum);
+      this.numRead += numWords;
+      this.end += numWords;
+    }
+    if (this.end > 0) return true;
+    if (this.numRows !== run.numRows) throw runError(run.path, `${run.numRows} rows`, `${this.numRows}`);
+    if (!this.header.equals(encodeHeader(this.numRows, this.numRead, this.checksum)))
+      throw runError(run.path, 'rows and header that match their checksum', 'others');
+    this.close();
+    return false;
   }
 
   private checkHeader(): void {
-    const { path, numRows, checksum } = this.run;
+    const { path, numWords, checksum } = this.run;
     const size = fstatSync(this.fd).size;
-    const expectedSize = HEADER_BYTES + numRows * ROW_BYTES;
+    const expectedSize = HEADER_BYTES + numWords * 4;
     if (size !== expectedSize) throw runError(path, `${expectedSize} bytes`, `${size}`);
 
     const { header } = this;
@@ -183,6 +271,7 @@ const runSetContent = z.strictObject({
     z.strictObject({
       file: z.string().regex(/^[^/\\]+$/), // beside the set, so that the folder can be renamed
       numRows: z.int().nonnegative(),
+      numWords: z.int().nonnegative(),
       checksum: z.int().nonnegative(),
     }),
   ),
@@ -205,7 +294,7 @@ export async function writeRunSet(
   for (const run of runs) await syncFile(run.path);
   const content: z.infer<typeof runSetContent> = {
     numEvents,
-    runs: runs.map(({ path, numRows, checksum }) => ({ file: basename(path), numRows, checksum })),
+    runs: runs.map(({ path, numRows, numWords, checksum }) => ({ file: basename(path), numRows, numWords, checksum })),
     subreddits: [...subreddits],
   };
   const checksum = crc32(JSON.stringify(content));
@@ -236,7 +325,7 @@ export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: st
   if (got !== file.checksum) throw runSetError(path, `expected checksum ${file.checksum}, got ${got}`);
 
   const directory = dirname(path);
-  const located = runs.map(({ file, numRows, checksum }) => ({ path: join(directory, file), numRows, checksum }));
+  const located = runs.map(({ file, ...run }) => ({ path: join(directory, file), ...run }));
   return { path, numEvents, runs: located, subreddits };
 }
 
@@ -251,12 +340,12 @@ function runSetError(path: string, problem: string, cause?: unknown): IntegrityE
   return new IntegrityError('ERR_RUN_SET', message, { path }, { cause });
 }
 
-function encodeHeader(numRows: number, rowsChecksum: number): Buffer {
+function encodeHeader(numRows: number, numWords: number, rowsChecksum: number): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(MAGIC, 0, 'latin1');
   header.writeUInt32LE(VERSION, 8);
-  header.writeUInt32LE(ROW_BYTES, 12);
   header.writeDoubleLE(numRows, 16);
+  header.writeDoubleLE(numWords, 24);
   header.writeUInt32LE(crc32(header.subarray(0, CHECKSUM_OFFSET), rowsChecksum), CHECKSUM_OFFSET);
   return header;
 }

@@ -2,18 +2,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
 import { subredditKey } from './records.js';
-import {
-  ROW_WORDS,
-  type Run,
-  RunFileReader,
-  RunFileWriter,
-  type RunSet,
-  readRunSet,
-  runError,
-  scoreIndex,
-  Word,
-} from './run-file.js';
-import { compareBytes, earlier, overflowError, U32_MAX } from './run-writer.js';
+import { type Run, RunFileReader, RunFileWriter, type RunSet, readRunSet, runError } from './run-file.js';
+import { compareBytes } from './run-writer.js';
+import { UserSums } from './user-sums.js';
 
 export interface MergeOptions {
   readonly scratchDirectory: string; // exists, for this merge alone; used when there are more than `maxOpenRuns` runs
@@ -28,7 +19,10 @@ export interface Subreddit {
   readonly name: string; // for display: of the spellings seen, the smallest in byte order
 }
 
-/** Rows of U whole users, n in all, ascending by user, then subreddit. At most `batchRows`, or one larger user. */
+/**
+ * Rows of U whole users, n in all, ascending by user, then subreddit. At most `batchRows`, or one larger user. The arrays
+ * are overwritten by the next batch.
+ */
 export interface UserBatch {
   readonly userHi: Uint32Array; // [U] keyed hash of each user, ascending
   readonly userLo: Uint32Array; // [U]
@@ -155,21 +149,23 @@ function mergeToRun(sources: readonly Source[], numSubreddits: number, dropped: 
   const merge = new UserMerge(sources, numSubreddits, dropped);
   const file = new RunFileWriter(path);
   try {
-    while (merge.next())
-      for (let i = 0; i < merge.numRows; i++) {
-        const subreddit = merge.subreddits[i];
-        const slot = merge.slotOf[subreddit] - 1;
-        const at = file.next();
-        file.u32[at + Word.userHi] = merge.userHi;
-        file.u32[at + Word.userLo] = merge.userLo;
-        file.u32[at + Word.subreddit] = subreddit;
-        file.u32[at + Word.posts] = merge.posts[slot];
-        file.u32[at + Word.comments] = merge.comments[slot];
-        file.u32[at + Word.rows] = merge.rows[slot];
-        file.u32[at + Word.firstUtc] = merge.firstUtc[slot];
-        file.u32[at + Word.lastUtc] = merge.lastUtc[slot];
-        file.f64[scoreIndex(at)] = merge.score[slot];
+    while (merge.next()) {
+      const { sums } = merge;
+      if (sums.size > 0) file.user(merge.userHi, merge.userLo);
+      for (let i = 0; i < sums.size; i++) {
+        const slot = sums.slotAt(i);
+        file.row(
+          sums.subreddits[i],
+          sums.posts[slot],
+          sums.comments[slot],
+          sums.rows[slot],
+          sums.score[slot],
+          sums.firstUtc[slot],
+          sums.lastUtc[slot],
+          i === sums.size - 1,
+        );
       }
+    }
     return file.finish();
   } finally {
     file.close();
@@ -190,33 +186,34 @@ function* mergeToBatches(
   let numUsers = 0; // in this batch
   try {
     while (merge.next()) {
-      if (merge.numRows === 0) continue;
-      if (numRows > 0 && numRows + merge.numRows > batchRows) {
+      const { sums } = merge;
+      if (sums.size === 0) continue;
+      sums.sort();
+      if (numRows > 0 && numRows + sums.size > batchRows) {
         yield cutBatch(batch, numUsers, numRows);
         numRows = 0;
         numUsers = 0;
       }
-      if (merge.numRows > batch.user.length) batch = allocateBatch(merge.numRows); // then it is the first of its batch
+      if (sums.size > batch.user.length) batch = allocateBatch(sums.size); // then it is the first of its batch
 
-      for (let i = 0; i < merge.numRows; i++) {
-        const subreddit = merge.subreddits[i];
-        const slot = merge.slotOf[subreddit] - 1;
+      for (let i = 0; i < sums.size; i++) {
+        const slot = sums.slotAt(i);
         const to = numRows + i;
         batch.user[to] = totals.numUsers;
-        batch.subreddit[to] = subreddit;
-        batch.posts[to] = merge.posts[slot];
-        batch.comments[to] = merge.comments[slot];
-        batch.score[to] = merge.score[slot];
-        batch.firstUtc[to] = merge.firstUtc[slot];
-        batch.lastUtc[to] = merge.lastUtc[slot];
-        totals.keptRows += merge.rows[slot];
+        batch.subreddit[to] = sums.subreddits[i];
+        batch.posts[to] = sums.posts[slot];
+        batch.comments[to] = sums.comments[slot];
+        batch.score[to] = sums.score[slot];
+        batch.firstUtc[to] = sums.firstUtc[slot];
+        batch.lastUtc[to] = sums.lastUtc[slot];
+        totals.keptRows += sums.rows[slot];
       }
       batch.userHi[numUsers] = merge.userHi;
       batch.userLo[numUsers] = merge.userLo;
       numUsers++;
-      numRows += merge.numRows;
+      numRows += sums.size;
       totals.numUsers++;
-      totals.numInteractions += merge.numRows;
+      totals.numInteractions += sums.size;
     }
     if (numRows > 0) yield cutBatch(batch, numUsers, numRows);
   } finally {
@@ -238,44 +235,33 @@ function allocateBatch(capacity: number): UserBatch {
   };
 }
 
-/** A copy that the receiver may keep. */
+/** The filled part of a batch. */
 function cutBatch(batch: UserBatch, numUsers: number, numRows: number): UserBatch {
   return {
-    userHi: batch.userHi.slice(0, numUsers),
-    userLo: batch.userLo.slice(0, numUsers),
-    user: batch.user.slice(0, numRows),
-    subreddit: batch.subreddit.slice(0, numRows),
-    posts: batch.posts.slice(0, numRows),
-    comments: batch.comments.slice(0, numRows),
-    score: batch.score.slice(0, numRows),
-    firstUtc: batch.firstUtc.slice(0, numRows),
-    lastUtc: batch.lastUtc.slice(0, numRows),
+    userHi: batch.userHi.subarray(0, numUsers),
+    userLo: batch.userLo.subarray(0, numUsers),
+    user: batch.user.subarray(0, numRows),
+    subreddit: batch.subreddit.subarray(0, numRows),
+    posts: batch.posts.subarray(0, numRows),
+    comments: batch.comments.subarray(0, numRows),
+    score: batch.score.subarray(0, numRows),
+    firstUtc: batch.firstUtc.subarray(0, numRows),
+    lastUtc: batch.lastUtc.subarray(0, numRows),
   };
 }
 
-const BUFFER_BYTES = 32 * 2 ** 20; // for all open runs together, within the two bounds for one of them
-const MIN_BUFFER_ROWS = 1_638; // 64 KiB
-const MAX_BUFFER_ROWS = 26_214; // 1 MiB
+const BUFFER_WORDS = 2 ** 23; // for all open runs together, 32 MiB, within the two bounds for one of them
+const MIN_BUFFER_WORDS = 2 ** 14;
+const MAX_BUFFER_WORDS = 2 ** 18;
 
 /**
- * Walks the users of up to a few hundred runs in hash order, one user at a time. After `next`, the user's rows are
- * `numRows` entries of `subreddits`, ascending; the sums of subreddit s are at slot `slotOf[s] - 1` of the columns.
- *
- * Runs are in a binary heap by the user they stand on. A user's rows are added up in slots found by subreddit, because
- * ids of different run sets do not sort alike. The columns reserve a slot for each subreddit; untouched ones cost nothing.
+ * Walks the users of up to a few hundred runs in hash order, one user at a time. After `next`, `sums` holds what the user
+ * did. Runs are in a binary heap by the user they stand on.
  */
 class UserMerge {
   userHi = 0;
   userLo = 0;
-  numRows = 0;
-  readonly subreddits: Uint32Array;
-  readonly slotOf: Uint32Array; // 0 = none
-  readonly posts: Uint32Array;
-  readonly comments: Uint32Array;
-  readonly rows: Uint32Array;
-  readonly score: Float64Array;
-  readonly firstUtc: Uint32Array;
-  readonly lastUtc: Uint32Array;
+  readonly sums: UserSums;
 
   private readonly readers: RunFileReader[] = [];
   private readonly heap: Uint32Array; // positions in `readers`
@@ -288,22 +274,15 @@ class UserMerge {
     private readonly numSubreddits: number,
     private readonly dropped: Float64Array, // input rows by reason, added to
   ) {
-    this.subreddits = new Uint32Array(numSubreddits);
-    this.slotOf = new Uint32Array(numSubreddits);
-    this.posts = new Uint32Array(numSubreddits);
-    this.comments = new Uint32Array(numSubreddits);
-    this.rows = new Uint32Array(numSubreddits);
-    this.score = new Float64Array(numSubreddits);
-    this.firstUtc = new Uint32Array(numSubreddits);
-    this.lastUtc = new Uint32Array(numSubreddits);
+    this.sums = new UserSums(numSubreddits);
     this.heap = new Uint32Array(sources.length);
     this.headHi = new Uint32Array(sources.length);
     this.headLo = new Uint32Array(sources.length);
 
-    const share = Math.floor(BUFFER_BYTES / (sources.length * ROW_WORDS * 4));
-    const bufferRows = Math.max(MIN_BUFFER_ROWS, Math.min(MAX_BUFFER_ROWS, share));
+    const share = Math.floor(BUFFER_WORDS / sources.length);
+    const bufferWords = Math.max(MIN_BUFFER_WORDS, Math.min(MAX_BUFFER_WORDS, share));
     try {
-      for (const { run } of sources) this.readers.push(new RunFileReader(run, bufferRows));
+      for (const { run } of sources) this.readers.push(new RunFileReader(run, bufferWords));
     } catch (error) {
       this.close();
       throw error;
@@ -318,8 +297,7 @@ class UserMerge {
 
   /** Adds up the next user; false at the end. */
   next(): boolean {
-    for (let i = 0; i < this.numRows; i++) this.slotOf[this.subreddits[i]] = 0;
-    this.numRows = 0;
+    this.sums.clear();
     if (this.heapSize === 0) return false;
 
     const { heap, headHi, headLo } = this;
@@ -332,7 +310,6 @@ class UserMerge {
       if (this.readers[heap[0]].isAtEnd) heap[0] = heap[--this.heapSize];
       this.siftDown(0);
     } while (this.heapSize > 0 && headHi[heap[0]] === userHi && headLo[heap[0]] === userLo);
-    sortAscending(this.subreddits, this.numRows);
     return true;
   }
 
@@ -343,56 +320,24 @@ class UserMerge {
   /** Adds up all rows that reader r holds of the current user, and moves it on to its next user. */
   private takeUser(r: number): void {
     const reader = this.readers[r];
-    const { u32, f64 } = reader;
     const { run, canonicalIds } = this.sources[r];
+    const { userHi, userLo, sums, dropped } = this;
     const numIds = canonicalIds === undefined ? this.numSubreddits : canonicalIds.length;
     do {
-      const at = reader.at;
-      const local = u32[at + Word.subreddit];
-      if (local >= numIds) throw runError(run.path, `subreddit ids below ${numIds}`, `${local}`);
-      const id = canonicalIds === undefined ? local : canonicalIds[local];
-      if (id < 0) this.dropped[~id] += u32[at + Word.rows];
-      else this.addRow(id, u32, f64, at);
+      const { subreddit, rows } = reader;
+      if (subreddit >= numIds) throw runError(run.path, `subreddit ids below ${numIds}`, `${subreddit}`);
+      const id = canonicalIds === undefined ? subreddit : canonicalIds[subreddit];
+      if (id < 0) dropped[~id] += rows;
+      else sums.add(id, reader.posts, reader.comments, rows, reader.score, reader.firstUtc, reader.lastUtc);
       reader.advance();
       if (reader.isAtEnd) return;
-      this.readHead(r);
-    } while (this.headHi[r] === this.userHi && this.headLo[r] === this.userLo);
-  }
-
-  private addRow(subreddit: number, u32: Uint32Array, f64: Float64Array, at: number): void {
-    const slot = this.slotOf[subreddit] - 1;
-    if (slot < 0) {
-      const fresh = this.numRows++;
-      this.subreddits[fresh] = subreddit;
-      this.slotOf[subreddit] = fresh + 1;
-      this.posts[fresh] = u32[at + Word.posts];
-      this.comments[fresh] = u32[at + Word.comments];
-      this.rows[fresh] = u32[at + Word.rows];
-      this.score[fresh] = f64[scoreIndex(at)];
-      this.firstUtc[fresh] = u32[at + Word.firstUtc];
-      this.lastUtc[fresh] = u32[at + Word.lastUtc];
-      return;
-    }
-    const posts = this.posts[slot] + u32[at + Word.posts];
-    const comments = this.comments[slot] + u32[at + Word.comments];
-    const rows = this.rows[slot] + u32[at + Word.rows];
-    const score = this.score[slot] + f64[scoreIndex(at)];
-    if (posts > U32_MAX) throw overflowError('posts', posts);
-    if (comments > U32_MAX) throw overflowError('comments', comments);
-    if (rows > U32_MAX) throw overflowError('rows', rows);
-    if (!Number.isSafeInteger(score)) throw overflowError('score', score);
-    this.posts[slot] = posts;
-    this.comments[slot] = comments;
-    this.rows[slot] = rows;
-    this.score[slot] = score;
-    this.firstUtc[slot] = earlier(this.firstUtc[slot], u32[at + Word.firstUtc]);
-    this.lastUtc[slot] = Math.max(this.lastUtc[slot], u32[at + Word.lastUtc]);
+    } while (reader.userHi === userHi && reader.userLo === userLo);
+    this.readHead(r);
   }
 
   private readHead(r: number): void {
-    const { u32, at } = this.readers[r];
-    this.headHi[r] = u32[at + Word.userHi];
-    this.headLo[r] = u32[at + Word.userLo];
+    this.headHi[r] = this.readers[r].userHi;
+    this.headLo[r] = this.readers[r].userLo;
   }
 
   /** Restores the heap below position i. */
@@ -417,18 +362,4 @@ class UserMerge {
 
 function isBefore(headHi: Uint32Array, headLo: Uint32Array, r: number, hi: number, lo: number): boolean {
   return headHi[r] < hi || (headHi[r] === hi && headLo[r] < lo);
-}
-
-/** Sorts the first `size` entries. Most users have a handful, for which a call into the engine would cost more. */
-function sortAscending(values: Uint32Array, size: number): void {
-  if (size > 32) {
-    values.subarray(0, size).sort();
-    return;
-  }
-  for (let i = 1; i < size; i++) {
-    const value = values[i];
-    let j = i - 1;
-    for (; j >= 0 && values[j] > value; j--) values[j + 1] = values[j];
-    values[j + 1] = value;
-  }
 }

@@ -1,17 +1,34 @@
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
+import { EventSorter } from './event-sorter.js';
 import { subredditKey } from './records.js';
-import { type Run, RunFileWriter, type RunSet, scoreIndex, Word, writeRunSet } from './run-file.js';
+import { MAX_SUBREDDITS, type Run, RunFileWriter, type RunSet, writeRunSet } from './run-file.js';
+import { overflowError, UserSums } from './user-sums.js';
 
 export interface RunWriterOptions {
   readonly directory: string; // exists; runs and their set are written here
   readonly name: string; // of the input, unique in the directory; begins every file name
-  readonly eventsPerRun?: number; // R, at least 1, default 2^20: 44 bytes of memory each
+  readonly eventsPerRun?: number; // R, at least 1, default 2^22: 44 bytes of memory each
 }
 
-/** Places of an event's values: u32 words, and the score in the f64 view of the same memory. */
-const Value = { posts: 0, comments: 1, firstUtc: 2, lastUtc: 3, score: 2 } as const;
-const VALUE_WORDS = 6;
+/** An event in memory: five u32 words. */
+const EVENT_WORDS = 5;
+const HI = 0; // upper half of the user's hash
+const LO = 1;
+const TAG = 2; // subreddit, POST, WIDE
+const TIME = 3; // s; of a wide event its place among the wide ones
+const SCORE = 4; // i32
+const POST = 0x40000000;
+const WIDE = 0x80000000;
+
+/** Events that sum up more than one action, as rows of tables do, keep their values here. */
+interface WideValues {
+  readonly posts: Uint32Array;
+  readonly comments: Uint32Array;
+  readonly firstUtc: Uint32Array;
+  readonly lastUtc: Uint32Array;
+  readonly score: Float64Array;
+}
 
 /**
  * Collects the events of one input in fixed memory: R events are buffered, sorted by (user, subreddit), equal pairs
@@ -22,13 +39,10 @@ const VALUE_WORDS = 6;
  */
 export class RunWriter {
   private readonly capacity: number;
-  private readonly userHi: Uint32Array;
-  private readonly userLo: Uint32Array;
-  private readonly subreddit: Uint32Array;
-  // The values of an event lie side by side, because sorted order visits events at random; keys do not, for the sort.
-  private readonly u32: Uint32Array; // [R, VALUE_WORDS]
-  private readonly f64: Float64Array; // the same memory
-  private readonly sorter: RadixSorter;
+  private readonly events: Uint32Array; // [R, EVENT_WORDS]
+  private readonly sorter: EventSorter;
+  private wide: WideValues | undefined;
+  private numWide = 0;
   private size = 0; // events buffered
 
   private readonly idBySpelling = new Map<string, number>();
@@ -36,17 +50,12 @@ export class RunWriter {
   private readonly displayNames: string[] = [];
   private readonly runs: Run[] = [];
   private numEvents = 0; // written
+  private sums = new UserSums(1024);
 
   constructor(private readonly options: RunWriterOptions) {
-    const capacity = Math.max(1, options.eventsPerRun ?? 2 ** 20);
-    this.capacity = capacity;
-    this.userHi = new Uint32Array(capacity);
-    this.userLo = new Uint32Array(capacity);
-    this.subreddit = new Uint32Array(capacity);
-    const memory = new ArrayBuffer(capacity * VALUE_WORDS * 4);
-    this.u32 = new Uint32Array(memory);
-    this.f64 = new Float64Array(memory);
-    this.sorter = new RadixSorter(capacity);
+    this.capacity = Math.max(1, options.eventsPerRun ?? 2 ** 22);
+    this.events = new Uint32Array(this.capacity * EVENT_WORDS);
+    this.sorter = new EventSorter(this.capacity);
   }
 
   /** The number of a community, the same for all spellings. */
@@ -72,22 +81,19 @@ export class RunWriter {
     firstUtc: number,
     lastUtc: number,
   ): void {
-    const areCounts = posts >>> 0 === posts && comments >>> 0 === comments;
-    const areTimes = firstUtc >>> 0 === firstUtc && lastUtc >>> 0 === lastUtc;
-    if (!areCounts || !areTimes || !Number.isSafeInteger(score))
-      throw eventError(this.options.name, { posts, comments, score, firstUtc, lastUtc });
-
-    const i = this.size++;
-    this.userHi[i] = userHi;
-    this.userLo[i] = userLo;
-    this.subreddit[i] = subreddit;
-    const at = i * VALUE_WORDS;
-    this.u32[at + Value.posts] = posts;
-    this.u32[at + Value.comments] = comments;
-    this.u32[at + Value.firstUtc] = firstUtc;
-    this.u32[at + Value.lastUtc] = lastUtc;
-    this.f64[(at >>> 1) + Value.score] = score;
-    if (this.size === this.capacity) this.writeRun();
+    const at = this.size * EVENT_WORDS;
+    const { events } = this;
+    events[at + HI] = userHi;
+    events[at + LO] = userLo;
+    if (posts + comments === 1 && firstUtc === lastUtc && (score | 0) === score && firstUtc >>> 0 === firstUtc) {
+      events[at + TAG] = posts === 1 ? subreddit | POST : subreddit;
+      events[at + TIME] = firstUtc;
+      events[at + SCORE] = score;
+    } else {
+      events[at + TAG] = subreddit | WIDE;
+      events[at + TIME] = this.addWide(posts, comments, score, firstUtc, lastUtc);
+    }
+    if (++this.size === this.capacity) this.writeRun();
   }
 
   /** Writes what is still buffered, flushes all runs to the disk, and leaves `<name>.runset.json` beside them. */
@@ -97,11 +103,33 @@ export class RunWriter {
     return writeRunSet(join(directory, `${name}.runset.json`), this.runs, this.numEvents, this.displayNames);
   }
 
+  private addWide(posts: number, comments: number, score: number, firstUtc: number, lastUtc: number): number {
+    const areCounts = posts >>> 0 === posts && comments >>> 0 === comments;
+    const areTimes = firstUtc >>> 0 === firstUtc && lastUtc >>> 0 === lastUtc;
+    if (!areCounts || !areTimes || !Number.isSafeInteger(score))
+      throw eventError(this.options.name, { posts, comments, score, firstUtc, lastUtc });
+    this.wide ??= {
+      posts: new Uint32Array(this.capacity),
+      comments: new Uint32Array(this.capacity),
+      firstUtc: new Uint32Array(this.capacity),
+      lastUtc: new Uint32Array(this.capacity),
+      score: new Float64Array(this.capacity),
+    };
+    const i = this.numWide++;
+    this.wide.posts[i] = posts;
+    this.wide.comments[i] = comments;
+    this.wide.firstUtc[i] = firstUtc;
+    this.wide.lastUtc[i] = lastUtc;
+    this.wide.score[i] = score;
+    return i;
+  }
+
   private learnSpelling(spelling: string): number {
     const key = subredditKey(spelling);
     let id = this.idByKey.get(key);
     if (id === undefined) {
       id = this.displayNames.push(spelling) - 1;
+      if (id === MAX_SUBREDDITS) throw overflowError('subreddits', id);
       this.idByKey.set(key, id);
     } else if (compareBytes(spelling, this.displayNames[id]) < 0) this.displayNames[id] = spelling;
     this.idBySpelling.set(spelling, id);
@@ -113,65 +141,60 @@ export class RunWriter {
     const { directory, name } = this.options;
     const file = new RunFileWriter(join(directory, `${name}.${this.runs.length}.run`));
     try {
-      this.writeRows(file);
+      if (this.sums.capacity < this.displayNames.length) this.sums = new UserSums(2 * this.displayNames.length);
+      this.sorter.forEachUser(this.events, this.size, (sorted, order, begin, end) => {
+        this.writeUser(file, sorted, order, begin, end);
+      });
       this.runs.push(file.finish());
     } finally {
       file.close();
     }
     this.numEvents += this.size;
     this.size = 0;
+    this.numWide = 0;
   }
 
-  /** Sorts the buffered events and writes one row for each (user, subreddit). */
-  private writeRows(file: RunFileWriter): void {
-    const { size, userHi, userLo, subreddit, u32, f64 } = this;
-    const order = this.sorter.sort([subreddit, userLo, userHi], size);
-    for (let begin = 0; begin < size; ) {
-      const head = order[begin];
-      const hi = userHi[head];
-      const lo = userLo[head];
-      const id = subreddit[head];
-      let posts = 0;
-      let comments = 0;
-      let score = 0;
-      let firstUtc = 0;
-      let lastUtc = 0;
-      let end = begin;
-      let i = head;
-      do {
-        const at = i * VALUE_WORDS;
-        posts += u32[at + Value.posts];
-        comments += u32[at + Value.comments];
-        score += f64[(at >>> 1) + Value.score];
-        if (!Number.isSafeInteger(score)) throw overflowError('score', score);
-        firstUtc = earlier(firstUtc, u32[at + Value.firstUtc]);
-        lastUtc = Math.max(lastUtc, u32[at + Value.lastUtc]);
-        end++;
-        i = order[end];
-      } while (end < size && userLo[i] === lo && subreddit[i] === id && userHi[i] === hi);
-      if (posts > U32_MAX) throw overflowError('posts', posts);
-      if (comments > U32_MAX) throw overflowError('comments', comments);
-
-      const to = file.next();
-      file.u32[to + Word.userHi] = hi;
-      file.u32[to + Word.userLo] = lo;
-      file.u32[to + Word.subreddit] = id;
-      file.u32[to + Word.posts] = posts;
-      file.u32[to + Word.comments] = comments;
-      file.u32[to + Word.rows] = end - begin;
-      file.u32[to + Word.firstUtc] = firstUtc;
-      file.u32[to + Word.lastUtc] = lastUtc;
-      file.f64[scoreIndex(to)] = score;
-      begin = end;
+  /** Adds up the events order[begin] to order[end] of one user and writes its rows. */
+  private writeUser(file: RunFileWriter, sorted: Uint32Array, order: Uint32Array, begin: number, end: number): void {
+    const { sums, wide } = this;
+    const head = order[begin] * EVENT_WORDS;
+    file.user(sorted[head + HI], sorted[head + LO]);
+    if (end - begin === 1 && sorted[head + TAG] < WIDE) {
+      const isPost = sorted[head + TAG] >= POST ? 1 : 0;
+      const subreddit = sorted[head + TAG] & (POST - 1);
+      const time = sorted[head + TIME];
+      file.row(subreddit, isPost, 1 - isPost, 1, sorted[head + SCORE] | 0, time, time, true);
+      return;
     }
+    for (let i = begin; i < end; i++) {
+      const at = order[i] * EVENT_WORDS;
+      const tag = sorted[at + TAG];
+      const time = sorted[at + TIME];
+      const subreddit = tag & (POST - 1);
+      if (tag < WIDE) {
+        const isPost = tag >= POST ? 1 : 0;
+        sums.add(subreddit, isPost, 1 - isPost, 1, sorted[at + SCORE] | 0, time, time);
+      } else {
+        const { posts, comments, score, firstUtc, lastUtc } = wide as WideValues;
+        sums.add(subreddit, posts[time], comments[time], 1, score[time], firstUtc[time], lastUtc[time]);
+      }
+    }
+    for (let i = 0; i < sums.size; i++) {
+      const slot = sums.slotAt(i);
+      const { posts, comments, rows, score, firstUtc, lastUtc } = sums;
+      file.row(
+        sums.subreddits[i],
+        posts[slot],
+        comments[slot],
+        rows[slot],
+        score[slot],
+        firstUtc[slot],
+        lastUtc[slot],
+        i === sums.size - 1,
+      );
+    }
+    sums.clear();
   }
-}
-
-export const U32_MAX = 0xffffffff;
-
-/** The earlier of two times, where 0 stands for unknown and never wins. */
-export function earlier(a: number, b: number): number {
-  return a === 0 || (b !== 0 && b < a) ? b : a;
 }
 
 /** Order of the UTF-8 bytes of two strings, which for characters beyond U+FFFF is not the order of `<`. */
@@ -189,53 +212,8 @@ export function compareBytes(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** `ERR_INTERACTION_OVERFLOW`: a sum over one user and subreddit is larger than its column can hold. */
-export function overflowError(column: 'posts' | 'comments' | 'rows' | 'score', total: number): IntegrityError {
-  const limit = column === 'score' ? 'an integer within ±2^53' : `at most ${U32_MAX}`;
-  const message = `The ${column} of one user in one subreddit add up to ${total}, expected ${limit}. Check the input for repeated or made-up counts.`;
-  return new IntegrityError('ERR_INTERACTION_OVERFLOW', message, { column, total });
-}
-
 function eventError(name: string, values: Readonly<Record<string, number>>): IntegrityError {
   const given = JSON.stringify(values);
   const message = `${name}: an input row holds ${given}, expected counts and times in [0, 2^32) and an integer score. Check the columns of this input.`;
   return new IntegrityError('ERR_EVENT', message, { name, ...values });
-}
-
-/** Stable LSD radix sort of positions by u32 keys, 16 bits at a time; digits that are the same everywhere cost no move. */
-class RadixSorter {
-  private order: Uint32Array;
-  private scratch: Uint32Array;
-  private readonly counts = new Uint32Array(65_536);
-
-  constructor(capacity: number) {
-    this.order = new Uint32Array(capacity);
-    this.scratch = new Uint32Array(capacity);
-  }
-
-  /** Positions [0, size) ordered by the last of `keys`, then the one before it, and so on. Valid until the next call. */
-  sort(keys: readonly Uint32Array[], size: number): Uint32Array {
-    for (let i = 0; i < size; i++) this.order[i] = i;
-    for (const key of keys) for (const shift of [0, 16]) this.sortByDigit(key, shift, size);
-    return this.order;
-  }
-
-  private sortByDigit(key: Uint32Array, shift: number, size: number): void {
-    const { order, scratch, counts } = this;
-    counts.fill(0);
-    for (let i = 0; i < size; i++) counts[(key[i] >>> shift) & 0xffff]++;
-    if (counts[(key[0] >>> shift) & 0xffff] === size) return;
-    let begin = 0;
-    for (let digit = 0; digit < 65_536; digit++) {
-      const count = counts[digit];
-      counts[digit] = begin;
-      begin += count;
-    }
-    for (let j = 0; j < size; j++) {
-      const i = order[j];
-      scratch[counts[(key[i] >>> shift) & 0xffff]++] = i;
-    }
-    this.order = scratch;
-    this.scratch = order;
-  }
 }

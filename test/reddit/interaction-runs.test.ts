@@ -60,7 +60,7 @@ function collect(runSets: RunSet[], options: Partial<MergeOptions> = {}): Result
   const merge = mergeRuns(runSets, { scratchDirectory: freshDirectory(), ...options });
   const users: Result['users'] = [];
   const interactions: number[][] = [];
-  const batches = [...merge.batches];
+  const batches = Array.from(merge.batches, (batch) => structuredClone(batch));
   for (const b of batches) {
     b.userHi.forEach((hi, i) => {
       users.push([hi, b.userLo[i]]);
