@@ -34,16 +34,16 @@ export class ByteStream implements AsyncIterable<Buffer> {
   }
 
   /** Fills the begin of `target`, which has room for at least one byte; 0 at the end. */
-  async read(target: Buffer): Promise<number> {
-    if (this.head.length === 0) {
-      if (this.source.readSync !== undefined) {
-        const got = this.source.readSync(target);
-        if (got === 0) await this.source.finish?.();
-        this.bytes += got;
-        return got;
-      }
-      this.head = (await this.next()) ?? this.head;
-    }
+  read(target: Buffer): number | Promise<number> {
+    const { readSync, finish } = this.source;
+    if (readSync === undefined || this.head.length > 0) return this.readChunk(target);
+    const got = readSync(target);
+    this.bytes += got;
+    return got > 0 || finish === undefined ? got : finish().then(() => 0);
+  }
+
+  private async readChunk(target: Buffer): Promise<number> {
+    if (this.head.length === 0) this.head = (await this.next()) ?? this.head;
     const got = this.head.copy(target);
     this.head = this.head.subarray(got);
     this.bytes += got;

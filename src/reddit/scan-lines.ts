@@ -36,7 +36,8 @@ export async function scanLines(stream: ByteStream, scanner: LineScanner, receiv
       have = await passLongLine(stream, window, receiver);
       lines++;
     }
-    const got = await stream.read(window.subarray(have));
+    const reading = stream.read(window.subarray(have));
+    const got = typeof reading === 'number' ? reading : await reading;
     atEnd = got === 0;
     have += got;
     do {
