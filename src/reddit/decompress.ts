@@ -55,41 +55,44 @@ export async function openDecompressed(
     const format = formatOf(source);
     const { decoder, note, chunks } = await chooseDecoder(format, source, options);
     const limit = new ExpansionLimit(source);
-    const common = { format, decoder, note, position: () => source.position() };
-    if ('readSync' in chunks) {
-      const explained = (error: unknown): never => {
-        throw explain(error, source.name, decoder, signal);
-      };
-      return {
-        ...common,
-        readSync(target) {
+    const explained = (error: unknown): never => {
+      throw explain(error, source.name, decoder, signal);
+    };
+    const child = 'readSync' in chunks ? chunks : undefined;
+    return {
+      format,
+      decoder,
+      note,
+      position: () => source.position(),
+      async *[Symbol.asyncIterator]() {
+        try {
+          signal?.throwIfAborted();
+          for await (const chunk of coalesce(
+            child === undefined ? (chunks as AsyncIterable<Buffer>) : chunksOf(child),
+          )) {
+            limit.count(chunk.length);
+            yield chunk;
+            signal?.throwIfAborted();
+          }
+        } catch (error) {
+          explained(error);
+        } finally {
+          child?.close();
+        }
+      },
+      ...(child && {
+        readSync(target: Buffer) {
           try {
-            const length = chunks.readSync(target);
+            const length = child.readSync(target);
             limit.count(length);
             return length;
           } catch (error) {
             return explained(error);
           }
         },
-        finish: () => chunks.finish().catch(explained),
-        close: () => chunks.close(),
-        [Symbol.asyncIterator]: () => chunksOf(chunks),
-      };
-    }
-    return {
-      ...common,
-      async *[Symbol.asyncIterator]() {
-        try {
-          signal?.throwIfAborted();
-          for await (const chunk of coalesce(chunks)) {
-            limit.count(chunk.length);
-            yield chunk;
-            signal?.throwIfAborted();
-          }
-        } catch (error) {
-          throw explain(error, source.name, decoder, signal);
-        }
-      },
+        finish: () => child.finish().catch(explained),
+        close: () => child.close(),
+      }),
     };
   } catch (error) {
     throw explain(error, input.path, 'the file system', signal);
@@ -259,15 +262,11 @@ async function decodeByChild(
 }
 
 async function* chunksOf(child: BlockingChild): AsyncGenerator<Buffer> {
-  try {
-    for (;;) {
-      const chunk = Buffer.allocUnsafe(MIN_CHUNK);
-      const length = child.readSync(chunk);
-      if (length === 0) return await child.finish();
-      yield chunk.subarray(0, length);
-    }
-  } finally {
-    child.close();
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(MIN_CHUNK);
+    const length = child.readSync(chunk);
+    if (length === 0) return await child.finish();
+    yield chunk.subarray(0, length);
   }
 }
 

@@ -55,23 +55,33 @@ interface Archiver {
   readonly decoder: string;
   readonly needs?: string;
   readonly forceDecoder?: ZstdDecoder;
+  readonly blocking?: boolean;
   compress(bytes: Buffer): Buffer;
 }
 
 const zstd = (bytes: Buffer): Buffer => compress('zstd', ['-3', '--long=31'], bytes);
 const ARCHIVERS: readonly Archiver[] = [
   { format: 'zst', decoder: 'zstd', needs: 'zstd', forceDecoder: 'zstd', compress: zstd },
+  { format: 'zst', decoder: 'zstd', needs: 'zstd', forceDecoder: 'zstd', blocking: true, compress: zstd },
   { format: 'zst', decoder: 'built-in zstd', needs: 'zstd', forceDecoder: 'typescript', compress: zstd },
   { format: 'zst', decoder: 'node:zlib', needs: 'zstd', forceDecoder: 'node', compress: zstd },
   { format: 'gz', decoder: 'node:zlib', compress: (bytes) => gzipSync(bytes) },
   { format: 'bz2', decoder: 'bzip2', needs: 'bzip2', compress: (bytes) => compress('bzip2', [], bytes) },
+  {
+    format: 'bz2',
+    decoder: 'bzip2',
+    needs: 'bzip2',
+    blocking: true,
+    compress: (bytes) => compress('bzip2', [], bytes),
+  },
   { format: 'xz', decoder: 'xz', needs: 'xz', compress: (bytes) => compress('xz', ['-1'], bytes) },
 ];
 
-describe.each(ARCHIVERS)('.$format by $decoder', ({ format, decoder, needs, forceDecoder, compress: archive }) => {
+describe.each(ARCHIVERS)('.$format by $decoder, blocking: $blocking', (archiver) => {
+  const { format, decoder, needs, forceDecoder, blocking = false, compress: archive } = archiver;
   const isMissing = (needs !== undefined && !hasProgram(needs)) || (forceDecoder === 'node' && !nodeHasZstd);
   const test = it.skipIf(isMissing); // it needs the program, or a Node with zstd
-  const options = { forceDecoder };
+  const options = { forceDecoder, blocking };
 
   test('gives every byte, of one archive and of several after one another, from a file and from a pipe', async () => {
     const whole = archive(content);
@@ -90,7 +100,7 @@ describe.each(ARCHIVERS)('.$format by $decoder', ({ format, decoder, needs, forc
     const opened = await openDecompressed({ path, isStdin: false }, options);
     expect(opened).toMatchObject({ format, decoder });
     expect(opened.note === undefined).toBe(decoder !== 'built-in zstd');
-    expect(opened.position()).toBe(0);
+    if (!blocking) expect(opened.position()).toBe(0); // else the program has begun already
     const sizes: number[] = [];
     for await (const chunk of opened) sizes.push(chunk.length);
     expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(256 * 1024);
