@@ -6,6 +6,7 @@ import { STAGE_NAMES, type StageName } from '../pipeline/stage.js';
 import { printConfig } from './config-command.js';
 import { doctor } from './doctor.js';
 import type { EmbedNewFlags } from './embed-new.js';
+import { addEvaluateCommand } from './evaluate-command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { GraphExportFlags } from './graph-export.js';
 import { TerminalLog } from './progress.js';
@@ -159,6 +160,8 @@ function buildProgram(shell: Shell): Command {
   addSettingFlags(planCommand).action(async (inputs: string[], flags: CommonFlags) =>
     (await import('./plan.js')).plan(shell, inputs, flags),
   );
+
+  addEvaluateCommand(program, shell);
 
   program
     .command('status')

@@ -17,7 +17,7 @@ export interface SnippetOptions {
 /** How much likeness to what is chosen already counts against a text. */
 const DIVERSITY = 0.7;
 /** Cosine from which two texts say the same. */
-const ALIKE = 0.8;
+const ALIKE = 0.6;
 
 /**
  * The texts that stand for the others and differ among themselves, one a person, until the budget is used: greedily the
