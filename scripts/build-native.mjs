@@ -3,6 +3,8 @@
  * opens the driver with to cuda.node. Runs at install and in `npm run build`; does nothing where the sources have not
  * changed. Needs a C++20 compiler (g++ ≥ 10 or clang ≥ 12; CXX names
  * another). Without one it says so and succeeds: the reference engine does all that this one does, more slowly.
+ *
+ *     node scripts/build-native.mjs [FOLDER]     FOLDER in place of build/<platform>-<arch>
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +17,7 @@ const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const sources = `${root}src/kernels/`;
-const target = `${root}build/${process.platform}-${process.arch}/`;
+const target = process.argv[2] ? `${process.argv[2]}/` : `${root}build/${process.platform}-${process.arch}/`;
 
 const addons = process.platform === 'linux' ? ['kernels', 'cuda'] : ['kernels'];
 

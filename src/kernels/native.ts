@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { InputError, messageOf, ResourceError } from '../core/errors.js';
+import { messageOf, ResourceError } from '../core/errors.js';
 
 /** What a native op takes; arrays that it writes are among them. */
 export type NativeArgument = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | number;
@@ -69,12 +69,10 @@ function load(): NonNullable<typeof loaded> {
     const absent = (thrown as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND';
     return { missing: absent ? 'it was not built (no C++ compiler at install?)' : messageOf(thrown).split('\n')[0] };
   }
-  if (wanted !== undefined && !addon.setIsa(wanted as Isa))
-    throw new InputError(
-      'ERR_SETTING',
-      `${VARIABLE}=${wanted} is not an instruction set of this processor; choose ${addon.isas().join(', ')} or off.`,
-      { got: wanted, expected: addon.isas() },
-    );
+  if (wanted !== undefined && !addon.setIsa(wanted as Isa)) {
+    const known = [...addon.isas(), 'off'].join(', ');
+    return { missing: `${VARIABLE}=${wanted} is no instruction set of this processor; choose among ${known}` };
+  }
   return { addon };
 }
 
