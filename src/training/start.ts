@@ -1,7 +1,7 @@
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
+import { assign } from '../kernels/row-adam/parameter.js';
 import type { Encoder } from '../nn/encoder.js';
-import { assign } from './optimizer.js';
 
 /** Size of the constant that users multiply popularity with: keeps its column of the output rows about as small as others. */
 const POPULARITY_SCALE = 10;

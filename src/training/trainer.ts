@@ -4,11 +4,11 @@ import type { Log } from '../core/log.js';
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
 import { infoNce } from '../kernels/info-nce/op.js';
+import { assign, createTable, type Parameter, type Table } from '../kernels/row-adam/parameter.js';
 import { Encoder, type EncoderConfig } from '../nn/encoder.js';
 import { BatchSampler, type TrainingBatch } from './batch.js';
 import { bagTensors, blockTensors } from './blocks.js';
-import { tableRows } from './inference.js';
-import { assign, createTable, learningRateAt, Optimizer, type Table } from './optimizer.js';
+import { learningRateAt, Optimizer } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
 import { initializeWeights } from './start.js';
 import { type Model, Validation } from './validation.js';
@@ -149,6 +149,7 @@ class Trainer {
   best: Weights = new Map();
   step = 0;
   private lossSum = 0;
+  private pendingLoss: tf.Scalar | undefined; // of the last step
   private readonly optimizer: Optimizer;
   private readonly sampler: BatchSampler;
 
@@ -160,8 +161,8 @@ class Trainer {
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
     this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.edgeFeatures.numFeatures });
     const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
-    this.inTable = createTable(tables.input);
-    this.outTable = createTable(tables.output);
+    this.inTable = createTable(tables.input, dim);
+    this.outTable = createTable(tables.output, dim);
     this.optimizer = new Optimizer(this.encoder.variables(), weightDecay);
     this.sampler = new BatchSampler(graph, {
       fanout: [fanout[0], fanout[1]],
@@ -182,19 +183,37 @@ class Trainer {
 
   /** Samples, forward, loss, backward, update. */
   trainStep(seeds: Uint32Array, stepsPerEpoch: number): void {
-    const { dim, maxEpochs, learningRate } = this.options;
+    const { maxEpochs, learningRate } = this.options;
+    const batch = this.sampler.sampleTraining(seeds, this.random.fork('step', this.step + 1));
+    this.settleLoss();
     this.step++;
-    const batch = this.sampler.sampleTraining(seeds, this.random.fork('step', this.step));
     const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
 
     const variables = this.encoder.variables();
-    const rows = tf.tidy(() => tf.variable(tableRows(this.inTable.values, dim, batch.input.rows)));
-    const candidates = tf.tidy(() => tf.variable(tableRows(this.outTable.values, dim, batch.candidates)));
+    const rows = tf.tidy(() => tf.variable(this.inTable.gather(batch.input.rows)));
+    const candidates = tf.tidy(() => tf.variable(this.outTable.gather(batch.candidates)));
     const { value, grads } = tf.variableGrads(
       () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch),
       [rows, candidates, ...variables.map(({ variable }) => variable)],
     );
-    const loss = value.dataSync()[0];
+    for (const named of variables)
+      this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
+    this.optimizer.updateRows(this.inTable, batch.input.rows, grads[rows.name], this.step, rate);
+    this.optimizer.updateRows(this.outTable, batch.candidates, grads[candidates.name], this.step, rate);
+    tf.dispose([grads, rows, candidates]);
+    this.pendingLoss = value;
+  }
+
+  /**
+   * Takes note of the last step's loss. On a device, reading it waits for the step to end: so it is read as late as can be,
+   * after the next batch was sampled.
+   */
+  private settleLoss(): void {
+    if (this.pendingLoss === undefined) return;
+    const loss = this.pendingLoss.dataSync()[0];
+    this.pendingLoss.dispose();
+    this.pendingLoss = undefined;
+    const { learningRate } = this.options;
     if (!Number.isFinite(loss))
       throw new InputError(
         'ERR_DIVERGED',
@@ -202,12 +221,6 @@ class Trainer {
         { step: this.step, loss, learningRate },
       );
     this.lossSum += loss;
-
-    for (const named of variables)
-      this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
-    this.optimizer.updateRows(this.inTable, dim, batch.input.rows, grads[rows.name], this.step, rate);
-    this.optimizer.updateRows(this.outTable, dim, batch.candidates, grads[candidates.name], this.step, rate);
-    tf.dispose([value, grads, rows, candidates]);
   }
 
   /** Vectors of the users of a batch [B, D]. */
@@ -234,6 +247,7 @@ class Trainer {
   }
 
   rank(validation: Validation): RankingQuality {
+    this.settleLoss(); // before validating weights that may have diverged
     const { encoder, inTable, outTable } = this;
     return validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values });
   }
@@ -241,6 +255,7 @@ class Trainer {
   finishEpoch(stepsPerEpoch: number, validation: RankingQuality, log: Log): void {
     const { learningRate, maxEpochs } = this.options;
     const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
+    this.settleLoss();
     const loss = this.lossSum / stepsPerEpoch;
     this.lossSum = 0;
     this.record({ epoch: this.history.length, step: this.step, loss, learningRate: rate, validation }, log);
@@ -259,6 +274,7 @@ class Trainer {
   }
 
   checkpoint(): Checkpoint {
+    this.settleLoss();
     const { history, step, lossSum, best } = this;
     return { step, lossSum, history: [...history], current: this.weights(true), best };
   }
@@ -269,15 +285,9 @@ class Trainer {
       if (!weight) throw new Error(`the checkpoint has no ${name}`);
       return weight.values;
     };
-    for (const { name, variable } of this.encoder.variables()) {
-      assign(variable, value(name));
-      const moments = this.optimizer.momentsOf(name);
-      moments.m.set(value(`${name}:m`));
-      moments.v.set(value(`${name}:v`));
-    }
-    for (const [name, table] of this.tables())
+    for (const [name, parameter] of this.parameters())
       for (const part of ['values', 'm', 'v'] as const)
-        table[part].set(value(part === 'values' ? name : `${name}:${part}`));
+        parameter.restore(part, value(part === 'values' ? name : `${name}:${part}`));
     this.history.push(...checkpoint.history);
     this.step = checkpoint.step;
     this.lossSum = checkpoint.lossSum;
@@ -290,33 +300,37 @@ class Trainer {
   }
 
   dispose(): void {
+    this.pendingLoss?.dispose();
+    this.inTable.dispose();
+    this.outTable.dispose();
+    this.optimizer.dispose();
     this.encoder.dispose();
   }
 
-  private tables(): [string, Table][] {
+  /** All that is trained, by its published name. */
+  private parameters(): [name: string, parameter: Parameter, shape: readonly number[]][] {
+    const tables = { 'subreddits/input': this.inTable, 'subreddits/output': this.outTable };
+    const shape = [this.graph.userToSubreddit.numCols, this.options.dim];
     return [
-      ['subreddits/input', this.inTable],
-      ['subreddits/output', this.outTable],
+      ...this.encoder
+        .variables()
+        .map(({ name, variable }): [string, Parameter, readonly number[]] => [
+          name,
+          this.optimizer.parameter(name),
+          variable.shape,
+        ]),
+      ...Object.entries(tables).map(([name, table]): [string, Parameter, readonly number[]] => [name, table, shape]),
     ];
   }
 
   /** A copy of all weights; with moments, of all that an optimizer remembers too. */
   private weights(withMoments: boolean): Weights {
-    const { dim } = this.options;
     const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
-    for (const { name, variable } of this.encoder.variables()) {
-      weights.set(name, { shape: variable.shape, values: Float32Array.from(variable.dataSync()) });
+    for (const [name, parameter, shape] of this.parameters()) {
+      weights.set(name, { shape, values: parameter.values.slice() });
       if (!withMoments) continue;
-      const { m, v } = this.optimizer.momentsOf(name);
-      weights.set(`${name}:m`, { shape: variable.shape, values: m.slice() });
-      weights.set(`${name}:v`, { shape: variable.shape, values: v.slice() });
-    }
-    for (const [name, { values, m, v }] of this.tables()) {
-      const shape = [values.length / dim, dim];
-      weights.set(name, { shape, values: values.slice() });
-      if (!withMoments) continue;
-      weights.set(`${name}:m`, { shape, values: m.slice() });
-      weights.set(`${name}:v`, { shape, values: v.slice() });
+      weights.set(`${name}:m`, { shape, values: parameter.m.slice() });
+      weights.set(`${name}:v`, { shape, values: parameter.v.slice() });
     }
     return weights;
   }

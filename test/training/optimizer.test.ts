@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useEngine } from '../../src/kernels/register.js';
-import { createTable, learningRateAt, Optimizer } from '../../src/training/optimizer.js';
+import { createTable } from '../../src/kernels/row-adam/parameter.js';
+import { learningRateAt, Optimizer } from '../../src/training/optimizer.js';
 import { expectNoLeak } from '../conformance/numbers.js';
 
 beforeAll(async () => await useEngine('reference'));
@@ -42,14 +43,15 @@ describe('Optimizer', () => {
   it('remembers the moments of each weight by its name', () => {
     const weights = [named('a', [1, 2]), named('b', [3])];
     const optimizer = new Optimizer(weights, 0);
-    expect(optimizer.momentsOf('a')).toEqual({ m: new Float32Array(2), v: new Float32Array(2) });
+    expect(optimizer.parameter('a').m).toEqual(new Float32Array(2));
+    expect(optimizer.parameter('a').v).toEqual(new Float32Array(2));
     optimizer.updateVariable(weights[0], tf.tensor1d([1, -2]), 1, 0.1);
-    const { m, v } = optimizer.momentsOf('a');
+    const { m, v } = optimizer.parameter('a');
     expect(m[0]).toBeCloseTo(0.1, 6);
     expect(m[1]).toBeCloseTo(-0.2, 6);
     expect(v[1]).toBeCloseTo(0.004, 6);
-    expect(optimizer.momentsOf('b').m).toEqual(new Float32Array(1));
-    expect(() => optimizer.momentsOf('c')).toThrow('c');
+    expect(optimizer.parameter('b').m).toEqual(new Float32Array(1));
+    expect(() => optimizer.parameter('c')).toThrow('c');
   });
 
   it('moves against the gradient, a first step by the learning rate', () => {
@@ -68,17 +70,16 @@ describe('Optimizer', () => {
     for (const weight of [matrix, vector]) optimizer.updateVariable(weight, tf.zeros(weight.variable.shape), 1, 0.1);
     for (const x of matrix.variable.dataSync()) expect(x).toBeCloseTo(0.95, 6);
     expect([...vector.variable.dataSync()]).toEqual([1, 1]);
-    const table = createTable(Float32Array.of(1, 1, 1, 1));
-    optimizer.updateRows(table, 2, Int32Array.of(1), tf.zeros([1, 2]), 1, 0.1);
+    const table = createTable(Float32Array.of(1, 1, 1, 1), 2);
+    optimizer.updateRows(table, Int32Array.of(1), tf.zeros([1, 2]), 1, 0.1);
     expect([...table.values.subarray(0, 2)]).toEqual([1, 1]);
     expect(table.values[2]).toBeCloseTo(0.95, 6);
   });
 
   it('leaves rows alone that a step did not read, moments included', () => {
-    const table = createTable(Float32Array.of(1, 2, 3, 4, 5, 6));
+    const table = createTable(Float32Array.of(1, 2, 3, 4, 5, 6), 2);
     new Optimizer([], 0.1).updateRows(
       table,
-      2,
       Int32Array.of(2, 0),
       tf.tensor2d([
         [1, 1],

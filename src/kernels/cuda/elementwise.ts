@@ -247,7 +247,7 @@ function relabel(
     kernelName,
     backendName: CUDA,
     kernelFunc({ inputs, backend, attrs }) {
-      const x = inputs['x'] as tf.TensorInfo;
+      const x = (inputs['x'] ?? inputs['input']) as tf.TensorInfo;
       (backend as CudaBackend).incRef(x.dataId);
       return { dataId: x.dataId, shape: shapeOf(x, attrs), dtype: x.dtype };
     },
