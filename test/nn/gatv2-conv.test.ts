@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { input, layers } from '@tensorflow/tfjs-layers';
+import { input, layers, loadLayersModel, model } from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
@@ -264,6 +264,30 @@ describe('GatV2Conv', () => {
       input({ batchShape: [null], dtype: 'int32' }),
     ];
     expect((layer.apply(symbols) as { shape: unknown }).shape).toEqual([null, 6]);
+  });
+
+  it('is saved and loaded inside a model', async () => {
+    const [block] = fc.sample(blocks, { seed: 11, numRuns: 1 });
+    const { source, target, edge } = block.dims;
+    const symbols = [source, target, edge].map((dim) => input({ batchShape: [null, dim] }));
+    const indices = [0, 1].map(() => input({ batchShape: [null], dtype: 'int32' }));
+    const conv = new GatV2Conv({ numHeads: 2, headDim: 3 });
+    const states = conv.apply([...symbols, ...indices]) as (typeof symbols)[number];
+    const outputs = layers.dense({ units: 2 }).apply(states) as typeof states;
+    const whole = model({ inputs: [...symbols, ...indices], outputs });
+
+    let saved: tf.io.ModelArtifacts | undefined;
+    await whole.save(
+      tf.io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+      }),
+    );
+    const loaded = await loadLayersModel(tf.io.fromMemory(saved as tf.io.ModelArtifacts));
+    const inputs = inputsOf(block);
+    const before = (whole.apply(inputs) as tf.Tensor).dataSync();
+    expect((loaded.apply(inputs) as tf.Tensor).dataSync()).toEqual(before);
+    expect(loaded.layers.map((layer) => layer.getClassName())).toContain('GatV2Conv');
   });
 
   it('refuses inputs that do not fit the weights it has', () => {
