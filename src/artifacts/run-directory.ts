@@ -68,10 +68,10 @@ export class RunDirectory {
   }
 
   /**
-   * The folder a stage writes into until it is finished, and its scratch folder for work that outlives a kill. What an
-   * earlier attempt with another fingerprint left there is removed.
+   * The folder a stage writes into until it is finished, its scratch folder for work that outlives a kill, and its cache
+   * for work that outlives the stage. What an earlier attempt with another fingerprint left in the first two is removed.
    */
-  async beginStage(stage: string, fingerprint: string): Promise<{ folder: string; scratch: string }> {
+  async beginStage(stage: string, fingerprint: string): Promise<{ folder: string; scratch: string; cache: string }> {
     const base = `${this.path}/.tmp/${stage}`;
     const left = await readFile(`${base}/fingerprint`, 'utf8').catch(() => undefined);
     if (left !== fingerprint) await rm(base, { recursive: true, force: true });
@@ -79,7 +79,9 @@ export class RunDirectory {
     await mkdir(`${base}/out`, { recursive: true, mode: 0o700 });
     await mkdir(`${base}/scratch`, { recursive: true, mode: 0o700 });
     if (left !== fingerprint) await writeFileDurably(`${base}/fingerprint`, fingerprint);
-    return { folder: `${base}/out`, scratch: `${base}/scratch` };
+    const cache = `${this.path}/.cache/${stage}`;
+    await mkdir(cache, { recursive: true, mode: 0o700 });
+    return { folder: `${base}/out`, scratch: `${base}/scratch`, cache };
   }
 
   /** Gives the stage its final name, replacing what an earlier run left there. */

@@ -22,6 +22,10 @@ export const configSchema = z.strictObject({
     .describe('kind of input; auto looks at the content, shards are sorted tables of interactions'),
   columns: z.array(z.string()).default([]).describe('names of the columns of a table without header, comma-separated'),
   onBadLine: z.enum(['count', 'stop']).default('count').describe('what to do with a line that is no record'),
+  onBadFile: z
+    .enum(['stop', 'skip'])
+    .default('stop')
+    .describe('what to do with an input file that is damaged or no dump: end the run, or go on without it and say so'),
   bots: z.string().optional().describe('file of bot accounts to drop, one a line, beside the built-in list and rules'),
   suppress: z.string().optional().describe('file of people who must not appear: names or pseudonyms, one a line'),
   excludeSubreddits: z.string().optional().describe('file of subreddits to leave out, one a line'),

@@ -1,49 +1,54 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { TableWriter, writeTable } from '../artifacts/arrow.js';
 import { hashFile, hashValue } from '../artifacts/manifest.js';
 import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS } from '../artifacts/tables.js';
 import { InputError } from '../core/errors.js';
+import type { Log } from '../core/log.js';
 import { type ExclusionLists, parseNameList } from '../reddit/exclusions.js';
 import { type InputFile, resolveInputs } from '../reddit/inputs.js';
 import { DROP_REASONS } from '../reddit/records.js';
 import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
 import { pick, type RunConfig } from './config.js';
-import { type ScannedFile, scanFiles } from './scan-files.js';
-import type { Stage, StageContext, StageSummary } from './stage.js';
+import { type ScannedFile, type ScannedFiles, scanFiles } from './scan-files.js';
+import type { Job, Stage, StageContext, StageSummary } from './stage.js';
 import { takeShards } from './take-shards.js';
 
 /** A subreddit counts as over-18 when at least half of its submissions, and at least three, say so. */
 const OVER18_SHARE = 0.5;
 const OVER18_MIN_SUBMISSIONS = 3;
 
-/** Standard input cannot be recognised again, so what was read from it is never taken as unchanged. */
-const STDIN_ID = `${process.pid}-${process.hrtime.bigint()}`;
+/** Standard input and pipes cannot be recognised again, so what was read from them is never taken as unchanged. */
+const PIPE_ID = `${process.pid}-${process.hrtime.bigint()}`;
+
+/** Raise when the meaning of the output changes, of a scan included. */
+const VERSION = 2;
+
+/** The settings that decide what becomes of a line. */
+const SCAN_SETTINGS = ['format', 'columns', 'onBadLine', 'includeOver18'] as const;
 
 /** Dumps and tables in; who did what where, summed, out. Every input file is scanned on its own and checkpointed. */
 export const ingest: Stage = {
   name: 'ingest',
-  version: 1,
+  version: VERSION,
   inputs: [],
-  config: (config) => pick(config, 'format', 'columns', 'onBadLine', 'includeOver18'),
-  async external({ inputs, config, secrets }) {
-    const files = await resolveInputs(inputs);
-    return {
-      inputs: files.map(identityOf),
-      key: secrets.keyFingerprint,
-      bots: await listHash(config.bots),
-      suppress: await listHash(config.suppress),
-      excludeSubreddits: await listHash(config.excludeSubreddits),
-      over18Subreddits: await listHash(config.over18Subreddits),
-    };
+  config: (config) => pick(config, ...SCAN_SETTINGS, 'onBadFile'),
+  async external(job) {
+    const files = await resolveInputs(job.inputs);
+    return { inputs: files.map(identityOf), ...(await listsOf(job)) };
   },
   async run(context) {
     const { config, log } = context;
     const files = await resolveInputs(context.inputs, log);
     if (config.format === 'shards') return takeShards(context, files);
+    const { files: distinct, copies } = await leaveOutCopies(files, log);
     const exclusions = await readLists(config);
-    const scanned = await scanFiles(
-      files.map((file) => ({ file, id: hashValue({ ...identityOf(file), path: file.path }).slice(0, 16) })),
+    const depends = { version: VERSION, lists: await listsOf(context), settings: pick(config, ...SCAN_SETTINGS) };
+    const result = await scanFiles(
+      distinct.map((file) => ({ file, id: hashValue({ ...identityOf(file), depends }).slice(0, 32) })),
       {
+        cache: context.cache,
+        onBadFile: config.onBadFile,
         scratch: context.scratch,
         threads: config.threads,
         keyWords: context.secrets.key,
@@ -55,13 +60,51 @@ export const ingest: Stage = {
         signal: context.signal,
       },
     );
-    return mergeScans(context, scanned);
+    return mergeScans(context, result, copies);
   },
 };
 
-/** What tells one input from another: no path, because a file that was moved is still the same. */
-function identityOf({ path, bytes, mtimeMs, isStdin }: InputFile): Readonly<Record<string, unknown>> {
-  return isStdin ? { stdin: STDIN_ID } : { name: path.split('/').at(-1), bytes, mtimeMs };
+/** What tells one input from another: no folder, because a file that was moved is still the same. */
+function identityOf({ path, bytes, mtimeMs }: InputFile): Readonly<Record<string, unknown>> {
+  return bytes === 0 ? { pipe: path, of: PIPE_ID } : { name: basename(path), bytes, mtimeMs };
+}
+
+/** Identity of what, beside the file, decides what becomes of a line. */
+async function listsOf({ config, secrets }: Pick<Job, 'config' | 'secrets'>): Promise<Record<string, unknown>> {
+  return {
+    key: secrets.keyFingerprint,
+    bots: await listHash(config.bots),
+    suppress: await listHash(config.suppress),
+    excludeSubreddits: await listHash(config.excludeSubreddits),
+    over18Subreddits: await listHash(config.over18Subreddits),
+  };
+}
+
+/** A month that lies there twice, under two names, would count twice. */
+async function leaveOutCopies(
+  files: readonly InputFile[],
+  log: Log,
+): Promise<{ files: InputFile[]; copies: { name: string; of: string }[] }> {
+  const kept: InputFile[] = [];
+  const copies: { name: string; of: string }[] = [];
+  const hashes = new Map<string, string>();
+  const hashOf = async (path: string) => {
+    const known = hashes.get(path) ?? (await hashFile(path));
+    hashes.set(path, known);
+    return known;
+  };
+  for (const file of files) {
+    let first: InputFile | undefined;
+    for (const other of kept)
+      if (file.bytes > 0 && other.bytes === file.bytes && (await hashOf(other.path)) === (await hashOf(file.path)))
+        first ??= other;
+    if (first === undefined) kept.push(file);
+    else {
+      copies.push({ name: basename(file.path), of: basename(first.path) });
+      log.warn(`${file.path} is a copy of ${first.path} and is left out.`);
+    }
+  }
+  return { files: kept, copies };
 }
 
 async function listHash(path: string | undefined): Promise<string | null> {
@@ -94,7 +137,12 @@ async function readList(path: string): Promise<string[]> {
 }
 
 /** Merges the runs of all files into the tables of the stage. */
-async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]): Promise<StageSummary> {
+async function mergeScans(
+  context: StageContext,
+  { scanned, skipped, numReused }: ScannedFiles,
+  copies: readonly { name: string; of: string }[],
+): Promise<StageSummary> {
+  if (numReused > 0) context.log.info(`ingest: ${numReused} of ${scanned.length} files were read before`);
   const { folder, config, signal, log } = context;
   const over18 = config.includeOver18 ? new Set<string>() : findOver18(scanned);
   const merge = mergeRuns(
@@ -144,6 +192,8 @@ async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]
       users: numUsers,
       subreddits: subreddits.length,
       interactions: totals.numInteractions,
+      ...(skipped.length > 0 && { skippedFiles: skipped }),
+      ...(copies.length > 0 && { copies }),
       decompressedBytes: scanned.reduce((sum, { counts }) => sum + counts.bytes, 0),
       files: scanned.map(({ name, counts }) => ({
         name,
@@ -154,7 +204,11 @@ async function mergeScans(context: StageContext, scanned: readonly ScannedFile[]
         dropped: Object.fromEntries(Object.entries(counts.dropped).filter(([, rows]) => rows > 0)),
       })),
     },
-    notes: notesOf(scanned, over18.size),
+    notes: [
+      ...skipped.map(({ name, code }) => `left out: ${name} (${code})`),
+      ...copies.map(({ name, of }) => `left out: ${name}, a copy of ${of}`),
+      ...notesOf(scanned, over18.size),
+    ],
   };
 }
 

@@ -106,7 +106,7 @@ async function runStage(
   run: RunDirectory,
   options: RunStagesOptions,
 ): Promise<Manifest> {
-  const { folder, scratch } = await run.beginStage(stage.name, fingerprint);
+  const { folder, scratch, cache } = await run.beginStage(stage.name, fingerprint);
   const inputs = new Map<StageName, { folder: string; manifest: Manifest }>();
   for (const name of stage.inputs)
     inputs.set(name, {
@@ -122,6 +122,7 @@ async function runStage(
     folder,
     runFolder: run.path,
     scratch,
+    cache,
     random: new Random(job.config.seed).fork(stage.name),
     log: options.log,
     signal: options.signal,

@@ -1,8 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import * as errors from '../core/errors.js';
 import type { Log } from '../core/log.js';
+import { filesAtOnce } from '../reddit/decoder-memory.js';
 import { createExclusions, type ExclusionLists } from '../reddit/exclusions.js';
 import type { InputFile } from '../reddit/inputs.js';
 import type { RunSet } from '../reddit/run-file.js';
@@ -10,14 +12,16 @@ import { RunWriter } from '../reddit/run-writer.js';
 import { scanInput } from '../reddit/scan.js';
 import type { ScanCounts, ScanOptions, ScanProgress } from '../reddit/tally.js';
 
-/** A file to scan under an id that a resumed run finds again. */
+/** A file to scan, under an id that stands for the file and for all that its scan depends on. */
 export interface FileToScan {
   readonly file: InputFile;
   readonly id: string;
 }
 
 export interface ScanFilesOptions {
-  readonly scratch: string; // checkpoints: one folder a file
+  readonly scratch: string; // scans under way: one folder a file
+  readonly cache: string; // finished scans, by id
+  readonly onBadFile: 'stop' | 'skip';
   readonly threads: number;
   readonly keyWords: Uint32Array;
   readonly exclusions: ExclusionLists;
@@ -35,6 +39,19 @@ export interface ScannedFile {
   readonly counts: ScanCounts;
 }
 
+/** A file that was left out because it is damaged or no dump. */
+export interface SkippedFile {
+  readonly name: string;
+  readonly code: string;
+  readonly problem: string;
+}
+
+export interface ScannedFiles {
+  readonly scanned: readonly ScannedFile[];
+  readonly skipped: readonly SkippedFile[];
+  readonly numReused: number; // of `scanned`, from an earlier run
+}
+
 /** What a thread needs to scan one file; plain data. */
 interface ScanTask extends Pick<ScanFilesOptions, 'keyWords' | 'exclusions' | 'onBadLine' | 'format' | 'columns'> {
   readonly file: InputFile;
@@ -42,12 +59,17 @@ interface ScanTask extends Pick<ScanFilesOptions, 'keyWords' | 'exclusions' | 'o
 }
 
 /**
- * Scans files, several at a time. Each finished file is a checkpoint: a run that was killed scans only those again that
- * were under way. The result does not depend on the number of threads.
+ * Scans files, several at a time, as many as the free memory allows. Each finished file is a checkpoint that outlives the
+ * stage: a run that was killed scans only those again that were under way, and one with a new file only that. Finished
+ * scans of other files are removed. The result does not depend on the number of threads.
  */
-export async function scanFiles(files: readonly FileToScan[], options: ScanFilesOptions): Promise<ScannedFile[]> {
-  const results: ScannedFile[] = new Array(files.length);
-  const progress = new ScanProgressSum(files, options.log);
+export async function scanFiles(files: readonly FileToScan[], options: ScanFilesOptions): Promise<ScannedFiles> {
+  const { cache, log } = options;
+  const results: (ScannedFile | undefined)[] = new Array(files.length);
+  const skipped: SkippedFile[] = [];
+  const failures: unknown[] = [];
+  let numReused = 0;
+  const progress = new ScanProgressSum(files, log);
   const stop = new AbortController(); // one failure ends the other scans
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let next = 0;
@@ -55,13 +77,23 @@ export async function scanFiles(files: readonly FileToScan[], options: ScanFiles
     for (let i = next++; i < files.length; i = next++) {
       signal.throwIfAborted();
       const { file, id } = files[i];
-      const folder = `${options.scratch}/${id}`;
-      results[i] =
-        (await readCheckpoint(folder)) ?? (await scanFile(file, folder, options, signal, (p) => progress.update(i, p)));
+      results[i] = await readCheckpoint(`${cache}/${id}`);
+      if (results[i]) numReused++;
+      else
+        try {
+          results[i] = await scanFile(file, id, options, signal, (p) => progress.update(i, p));
+        } catch (error) {
+          if (options.onBadFile === 'stop' || signal.aborted || !isBadFile(error)) throw error;
+          failures.push(error);
+          const name = nameOf(file);
+          skipped.push({ name, code: error.code, problem: error.message.replaceAll(file.path, name) });
+          log.warn(`left out: ${error.message}`);
+        }
       progress.finish(i);
     }
   };
-  const numWorkers = Math.max(1, Math.min(options.threads, files.length));
+  const inputs = files.map(({ file }) => file);
+  const numWorkers = await filesAtOnce(inputs, Math.max(1, Math.min(options.threads, files.length)));
   const workers = Array.from({ length: numWorkers }, () =>
     work().catch((thrown) => {
       if (!stop.signal.aborted) stop.abort(thrown);
@@ -70,16 +102,33 @@ export async function scanFiles(files: readonly FileToScan[], options: ScanFiles
   );
   await Promise.allSettled(workers); // let every scan end before its folder is touched
   if (stop.signal.aborted) throw stop.signal.reason;
-  return results;
+  const scanned = results.filter((result) => result !== undefined);
+  if (scanned.length === 0) throw failures[0];
+
+  const ids = new Set(files.map(({ id }) => id));
+  for (const id of await readdir(cache)) if (!ids.has(id)) await rm(`${cache}/${id}`, { recursive: true, force: true });
+  skipped.sort((a, b) => (a.name < b.name ? -1 : 1)); // not in the order in which threads met them
+  return { scanned, skipped, numReused };
+}
+
+/** Whether the fault is in the file, so that the run could go on without it. */
+function isBadFile(error: unknown): error is errors.MinerError {
+  if (!(error instanceof errors.IntegrityError || error instanceof errors.InputError)) return false;
+  return !['ERR_NO_DECODER', 'ERR_ROW_ACCOUNTING', 'ERR_SCANNER_MISMATCH'].includes(error.code);
+}
+
+function nameOf(file: InputFile): string {
+  return file.isStdin ? 'standard input' : basename(file.path);
 }
 
 async function scanFile(
   file: InputFile,
-  folder: string,
+  id: string,
   options: ScanFilesOptions,
   signal: AbortSignal,
   onProgress: (progress: ScanProgress) => void,
 ): Promise<ScannedFile> {
+  const folder = `${options.scratch}/${id}`;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { keyWords, exclusions, onBadLine, format, columns } = options;
@@ -88,8 +137,28 @@ async function scanFile(
     (options.threads > 1 || file.bytes >= THREAD_BYTES) && !file.isStdin && canStartThreads()
       ? await scanInThread(task, signal, onProgress)
       : await scanHere(task, signal, onProgress);
+  await assertUnchanged(file);
   await writeCheckpoint(folder, scanned);
-  return scanned;
+  await rename(folder, `${options.cache}/${id}`); // whole or not at all
+  return locate(`${options.cache}/${id}`, scanned);
+}
+
+/** A file that grew or was replaced while it was read gave neither its old nor its new content. */
+async function assertUnchanged({ path, bytes, mtimeMs }: InputFile): Promise<void> {
+  if (bytes === 0) return; // a pipe
+  const now = await stat(path).catch(() => undefined);
+  if (now?.size === bytes && now.mtimeMs === mtimeMs) return;
+  const got = now === undefined ? 'is gone' : `has ${now.size} bytes`;
+  throw new errors.IntegrityError(
+    'ERR_INPUT_CHANGED',
+    `${path}: changed while it was read: it had ${bytes} bytes and now ${got}. Wait until it is complete and run the same command again.`,
+    { path, bytes },
+  );
+}
+
+/** The scan in the folder it was moved to. */
+function locate(folder: string, scanned: ScannedFile): ScannedFile {
+  return { ...scanned, runSet: { ...scanned.runSet, path: `${folder}/${basename(scanned.runSet.path)}` } };
 }
 
 async function scanHere(
@@ -119,7 +188,7 @@ async function scanHere(
     counts = { ...counts, note: `${error.message} The file was read by JSON.parse alone.` };
   }
   const runSet = await writer.finish();
-  return { name: file.isStdin ? 'standard input' : (file.path.split('/').at(-1) as string), runSet, counts };
+  return { name: nameOf(file), runSet, counts };
 }
 
 function isMismatch(error: unknown): error is errors.MinerError {
@@ -217,7 +286,7 @@ async function readCheckpoint(folder: string): Promise<ScannedFile | undefined> 
   const submissionsBySubreddit = new Map(
     content.counts.submissionsBySubreddit as unknown as [string, { submissions: number; over18: number }][],
   );
-  return { ...content, counts: { ...content.counts, submissionsBySubreddit } };
+  return locate(folder, { ...content, counts: { ...content.counts, submissionsBySubreddit } });
 }
 
 /** Adds up the progress of files that are scanned side by side. */

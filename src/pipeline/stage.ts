@@ -36,6 +36,7 @@ export interface StageContext extends Job {
   readonly folder: string; // empty; becomes the stage's folder when `run` returns
   readonly runFolder: string; // of the whole run: for what outlives a stage, such as recorded replies
   readonly scratch: string; // survives a kill, is gone once the stage has finished
+  readonly cache: string; // outlives the stage; whatever is in it may be gone at the next run
   readonly random: Random; // the stage's own
   readonly log: Log;
   readonly signal: AbortSignal; // aborted: checkpoint and throw its reason

@@ -138,11 +138,47 @@ describe.concurrent('input that is damaged or no dump', () => {
     cpSync(at('good.ndjson'), join(inputs, 'a.ndjson'), { preserveTimestamps: true });
     writeFileSync(join(inputs, 'b.ndjson'), '<html>\n');
     expect((await mine(['run', inputs, '--out', out, ...SMALL])).status).toBe(3);
-    const scratch = join(out, '.tmp/ingest/scratch');
-    expect(readdirSync(scratch).filter((id) => existsSync(join(scratch, id, 'done.json'))).length).toBe(1);
+    expect(readdirSync(join(out, '.cache/ingest')).length).toBe(1);
     writeFileSync(join(inputs, 'b.ndjson'), lines(10));
     const { stderr } = await mineWell(['run', inputs, '--out', out, ...SMALL, '--until', 'ingest']);
     expect(stderr).toContain('5,010 rows read, 5,010 kept');
+  });
+});
+
+describe.concurrent('a bad file among good ones', () => {
+  it('is left out where that is asked for: what is made is what the good ones make, and the manifest says so', async () => {
+    const [out, without, inputs] = [join(newFolder(), 'run'), join(newFolder(), 'run'), newFolder()];
+    cpSync(at('good.ndjson'), join(inputs, 'a.ndjson'), { preserveTimestamps: true });
+    const until = [...SMALL, '--until', 'ingest'];
+    await mineWell(['run', inputs, '--out', without, ...until]);
+    cpSync(at('cut.gz'), join(inputs, 'b.ndjson.gz'));
+    cpSync(at('good.ndjson'), join(inputs, 'c.ndjson'));
+    const { stderr } = await mineWell(['run', inputs, '--out', out, '--on-bad-file', 'skip', ...until]);
+    expect(stderr).toContain('cut or damaged');
+    const manifest = readManifest(join(out, 'ingest/manifest.json'));
+    expect(manifest.counts).toMatchObject({
+      skippedFiles: [{ name: 'b.ndjson.gz', code: 'ERR_CUT_OR_CORRUPT' }],
+      copies: [{ name: 'c.ndjson', of: 'a.ndjson' }],
+    });
+    expect(manifest.notes).toEqual([
+      'left out: b.ndjson.gz (ERR_CUT_OR_CORRUPT)',
+      'left out: c.ndjson, a copy of a.ndjson',
+    ]);
+    for (const file of ['interactions.arrow', 'users.arrow', 'subreddits.arrow'])
+      expect(readFileSync(join(out, 'ingest', file)).equals(readFileSync(join(without, 'ingest', file)))).toBe(true);
+  });
+
+  it('a new file is all that is read when it is added', async () => {
+    const [out, fresh, inputs] = [join(newFolder(), 'run'), join(newFolder(), 'run'), newFolder()];
+    writeFileSync(join(inputs, 'a.ndjson'), lines(600));
+    const command = (run: string) => ['run', inputs, '--out', run, ...SMALL, '--until', 'ingest'];
+    await mineWell(command(out));
+    writeFileSync(join(inputs, 'b.ndjson'), lines(700));
+    expect((await mineWell(command(out))).stderr).toContain('1 of 2 files were read before');
+    await mineWell(command(fresh));
+    expect(readFileSync(join(out, 'ingest/interactions.arrow'))).toEqual(
+      readFileSync(join(fresh, 'ingest/interactions.arrow')),
+    );
   });
 });
 
