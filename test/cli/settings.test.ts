@@ -242,6 +242,8 @@ describe('the environment', () => {
     const others: Record<string, string> = {
       format: 'dump',
       onBadLine: 'stop',
+      onBadFile: 'skip',
+      clustering: 'leiden-knn',
       device: 'reference',
       llm: 'openai-compatible',
       llmCacheMode: 'replay',

@@ -278,7 +278,7 @@ describe.concurrent('the lock of a run', () => {
     );
     for (const { status, stderr } of outcomes) expect([0, 3], stderr).toContain(status);
     expect(outcomes.some(({ status }) => status === 0)).toBe(true);
-    expect(readdirSync(out).sort()).toEqual(['.tmp', 'config.json', 'ingest', 'run.json']);
+    expect(readdirSync(out).sort()).toEqual(['.cache', '.tmp', 'config.json', 'ingest', 'run.json']);
   });
 });
 
