@@ -14,6 +14,7 @@ import {
   toProjectionGraphology,
 } from '../graph/graphology.js';
 import type { Projection } from '../graph/projection.js';
+import { exportBipartiteParquet, exportProjectionParquet } from './graph-parquet.js';
 import type { Shell } from './shell.js';
 
 export interface GraphExportFlags {
@@ -22,13 +23,19 @@ export interface GraphExportFlags {
   readonly kind: string;
   readonly subreddits?: string;
   readonly communities?: string;
-  readonly top: string;
+  readonly top?: string;
 }
 
-/** `graph export`: a part of a run's graph for Gephi, igraph, NetworkX and their like. */
+/** `graph export`: a run's graph, or a part of it, for Gephi, igraph, NetworkX, PyTorch Geometric and their like. */
 export async function graphExport(shell: Shell, flags: GraphExportFlags): Promise<void> {
+  const isParquet = flags.to.endsWith('/');
   const write = flags.to.endsWith('.gexf') ? exportGexf : flags.to.endsWith('.graphml') ? exportGraphml : undefined;
-  if (!write) throw new UsageError('ERR_USAGE', `--to ${flags.to} should end in .gexf or .graphml.`, { to: flags.to });
+  if (!write && !isParquet)
+    throw new UsageError(
+      'ERR_USAGE',
+      `--to ${flags.to} should end in .gexf or .graphml, or in / for a folder of Parquet tables.`,
+      { to: flags.to },
+    );
   if (flags.kind !== 'projection' && flags.kind !== 'bipartite')
     throw new UsageError('ERR_USAGE', `--kind is projection or bipartite, got "${flags.kind}".`, { kind: flags.kind });
 
@@ -41,9 +48,21 @@ export async function graphExport(shell: Shell, flags: GraphExportFlags): Promis
       `${flags.out} has no graph yet. Make one with: mine-personas run INPUT... --until build-graph --out ${flags.out}`,
       { out: flags.out },
     );
+  const table = await readTable(folder, GRAPH_SUBREDDITS);
+  const { name: subredditNames, users, community } = table;
+  const subreddits = selectSubreddits(
+    selectionOf(flags, write ? DEFAULT_TOP : subredditNames.length),
+    users,
+    subredditNames,
+    community,
+  );
+  if (!write) {
+    const exportParquet = flags.kind === 'bipartite' ? exportBipartiteParquet : exportProjectionParquet;
+    const { nodes, edges } = await exportParquet(folder, flags.to.replace(/\/+$/, ''), subreddits, table);
+    shell.log.info(`${flags.to}: ${nodes} nodes, ${edges} edges`);
+    return;
+  }
   const graph = await loadGraph(folder, manifest);
-  const { name: subredditNames, community } = await readTable(folder, GRAPH_SUBREDDITS);
-  const subreddits = selectSubreddits(selectionOf(flags), graph.subredditToUser, subredditNames, community);
   const options = {
     subredditNames,
     edgeFeatureNames: EDGE_FEATURES,
@@ -60,7 +79,10 @@ export async function graphExport(shell: Shell, flags: GraphExportFlags): Promis
   shell.log.info(`${flags.to}: ${view.order} nodes, ${view.size} edges`);
 }
 
-function selectionOf({ subreddits, communities, top }: GraphExportFlags): SubredditSelection {
+/** Subreddits that a view holds unless a person says otherwise; Parquet tables hold all. */
+const DEFAULT_TOP = 500;
+
+function selectionOf({ subreddits, communities, top = '' }: GraphExportFlags, defaultTop: number): SubredditSelection {
   if (subreddits) return { by: 'name', names: subreddits.split(',') };
   const numbers = (text: string) => {
     const parsed = text.split(',').map(Number);
@@ -68,7 +90,9 @@ function selectionOf({ subreddits, communities, top }: GraphExportFlags): Subred
       throw new UsageError('ERR_USAGE', `Expected whole numbers, got "${text}".`, { text });
     return parsed;
   };
-  return communities ? { by: 'community', communities: numbers(communities) } : { by: 'top', count: numbers(top)[0] };
+  return communities
+    ? { by: 'community', communities: numbers(communities) }
+    : { by: 'top', count: top === '' ? defaultTop : numbers(top)[0] };
 }
 
 async function readProjection(folder: string, numSubreddits: number): Promise<Projection> {

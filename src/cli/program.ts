@@ -124,10 +124,13 @@ function buildProgram(shell: Shell): Command {
   graph
     .enablePositionalOptions() // what follows `export` is for it
     .command('export')
-    .description('write a graph of a run as GEXF or GraphML')
+    .description('write a graph of a run as GEXF, GraphML or Parquet tables')
     .exitOverride()
     .requiredOption('--out <dir>', 'folder of the run')
-    .requiredOption('--to <file>', 'file to write; its ending, .gexf or .graphml, says the format')
+    .requiredOption(
+      '--to <file>',
+      'file to write, ending in .gexf or .graphml, or folder, ending in /, for Parquet tables',
+    )
     .option(
       '--kind <kind>',
       'projection (subreddits that share users) or bipartite (users and subreddits)',
@@ -135,7 +138,7 @@ function buildProgram(shell: Shell): Command {
     )
     .option('--subreddits <names>', 'only these, comma-separated')
     .option('--communities <numbers>', 'only these communities of subreddits, comma-separated')
-    .option('--top <count>', 'only the subreddits with the most users', '500')
+    .option('--top <count>', 'only the subreddits with the most users (default: 500; of Parquet tables all)')
     .action(async (flags: GraphExportFlags) => (await import('./graph-export.js')).graphExport(shell, flags));
 
   for (const [name, stage, description] of STAGE_COMMANDS) {

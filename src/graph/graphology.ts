@@ -121,18 +121,17 @@ export type SubredditSelection =
 /**
  * Ids of the selected subreddits, ascending. Unknown names or communities are an error that lists them.
  *
+ * @param numUsers    [M] users of each subreddit
  * @param communities [M] as of `louvainCommunities`; needed only for `by: 'community'`
  */
 export function selectSubreddits(
   selection: SubredditSelection,
-  subredditToUser: Adjacency,
+  numUsers: Uint32Array,
   subredditNames: readonly string[],
   communities: Int32Array = new Int32Array(0),
 ): Uint32Array {
   if (selection.by === 'top') {
-    const { rowPtr } = subredditToUser;
-    const numUsers = (j: number): number => rowPtr[j + 1] - rowPtr[j];
-    const ranked = allIds(subredditToUser.numRows).sort((a, b) => numUsers(b) - numUsers(a) || a - b);
+    const ranked = allIds(numUsers.length).sort((a, b) => numUsers[b] - numUsers[a] || a - b);
     return ranked.slice(0, selection.count).sort();
   }
   const [wanted, keyOf] =
@@ -141,7 +140,7 @@ export function selectSubreddits(
       : [selection.communities, (j: number) => communities[j]];
   const missing = new Set<string | number>(wanted);
   const isWanted = new Set<string | number>(wanted);
-  const ids = allIds(subredditToUser.numRows).filter((j) => {
+  const ids = allIds(numUsers.length).filter((j) => {
     missing.delete(keyOf(j));
     return isWanted.has(keyOf(j));
   });

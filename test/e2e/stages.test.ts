@@ -1,5 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { STAGE_NAMES } from '../../src/pipeline/stage.js';
 import {
@@ -258,6 +260,35 @@ describe.concurrent('graph export', () => {
     expect(graphml.match(/<node /g)?.length).toBe(Number(nodes));
     expect(graphml.match(/<edge /g)?.length).toBe(Number(edges));
     if (kind === 'projection') expect(Number(nodes)).toBe(10);
+  });
+
+  it.each(['projection', 'bipartite'])('writes the %s as Parquet tables that hold it', async (kind) => {
+    const folder = `${newFolder()}/tables/`;
+    const { stderr } = await mineWell(['graph', 'export', '--out', whole, '--to', folder, '--kind', kind]);
+    const [, nodes, edges] = /(\d+) nodes, (\d+) edges/.exec(stderr) ?? [];
+    const read = async (file: string) => {
+      const { buffer, byteOffset, byteLength } = readFileSync(join(folder, file));
+      return parquetReadObjects({
+        file: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer,
+        compressors,
+      });
+    };
+    const subreddits = await read('subreddits.parquet');
+    const users = kind === 'bipartite' ? await read('users.parquet') : [];
+    const links = await read('edges.parquet');
+    expect([subreddits.length + users.length, links.length]).toEqual([Number(nodes), Number(edges)]);
+    const [first, second] = kind === 'bipartite' ? ['user', 'subreddit'] : ['source', 'target'];
+    const ends = kind === 'bipartite' ? users.length : subreddits.length;
+    for (const link of links) {
+      expect(link[first]).toBeLessThan(ends);
+      expect(link[second]).toBeLessThan(subreddits.length);
+    }
+    if (kind === 'bipartite') {
+      const counted = new Array<number>(subreddits.length).fill(0);
+      for (const link of links) counted[link['subreddit']]++;
+      expect(subreddits.map((row) => row['users'])).toEqual(counted);
+      expect(links[0]).toHaveProperty('recency');
+    }
   });
 
   it('refuses what it cannot write', async () => {

@@ -5,7 +5,7 @@ import { parse as parseGraphml } from 'graphology-graphml';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
 import { createBipartite } from '../../src/graph/bipartite.js';
-import type { Csr } from '../../src/graph/csr.js';
+import type { Adjacency, Csr } from '../../src/graph/csr.js';
 import {
   exportGexf,
   exportGraphml,
@@ -109,30 +109,38 @@ describe('toProjectionGraphology', () => {
   });
 });
 
+/** Users of each subreddit. */
+const usersOf = ({ rowPtr }: Adjacency) => rowPtr.slice(1).map((end, j) => end - rowPtr[j]);
+
 describe('selectSubreddits', () => {
   const { subredditToUser } = bipartiteOf([[0, 1, 2], [1, 2], [1]], 4);
   const names = ['Ask', 'chess', 'Кошки', 'empty'];
 
   it('finds names whatever their case or prefix', () => {
-    const ids = selectSubreddits({ by: 'name', names: ['r/ASK', 'кошки'] }, subredditToUser, names);
+    const ids = selectSubreddits({ by: 'name', names: ['r/ASK', 'кошки'] }, usersOf(subredditToUser), names);
     expect([...ids]).toEqual([0, 2]);
   });
 
   it('takes those with most users, ties to the smaller id', () => {
-    expect([...selectSubreddits({ by: 'top', count: 2 }, subredditToUser, names)]).toEqual([1, 2]);
-    expect([...selectSubreddits({ by: 'top', count: 99 }, subredditToUser, names)]).toEqual([0, 1, 2, 3]);
+    expect([...selectSubreddits({ by: 'top', count: 2 }, usersOf(subredditToUser), names)]).toEqual([1, 2]);
+    expect([...selectSubreddits({ by: 'top', count: 99 }, usersOf(subredditToUser), names)]).toEqual([0, 1, 2, 3]);
     const tied = bipartiteOf([[0, 1, 2]], 3).subredditToUser;
-    expect([...selectSubreddits({ by: 'top', count: 2 }, tied, ['a', 'b', 'c'])]).toEqual([0, 1]);
+    expect([...selectSubreddits({ by: 'top', count: 2 }, usersOf(tied), ['a', 'b', 'c'])]).toEqual([0, 1]);
   });
 
   it('takes communities', () => {
     const communities = Int32Array.of(0, 1, 0, 2);
-    const ids = selectSubreddits({ by: 'community', communities: [0, 2] }, subredditToUser, names, communities);
+    const ids = selectSubreddits(
+      { by: 'community', communities: [0, 2] },
+      usersOf(subredditToUser),
+      names,
+      communities,
+    );
     expect([...ids]).toEqual([0, 2, 3]);
   });
 
   it('lists what it does not know', () => {
-    expect(() => selectSubreddits({ by: 'name', names: ['ask', 'nope'] }, subredditToUser, names)).toThrow(
+    expect(() => selectSubreddits({ by: 'name', names: ['ask', 'nope'] }, usersOf(subredditToUser), names)).toThrow(
       expect.objectContaining({ code: 'ERR_UNKNOWN_SELECTION', fields: { by: 'name', missing: ['nope'] } }),
     );
   });
