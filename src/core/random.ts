@@ -56,6 +56,20 @@ export class Random {
     return draw % bound;
   }
 
+  /**
+   * As `below`, with other draws and several times faster for bounds to 2^21: a multiplication takes the place of the
+   * division (Lemire 2019, exact in float64), as samplers want it who draw hundreds of millions of times.
+   */
+  index(bound: number): number {
+    if (bound > 0x200000) return this.below(bound);
+    for (;;) {
+      const product = this.uint32() * bound; // below 2^53
+      const draw = Math.floor(product / 4294967296);
+      const rest = product - draw * 4294967296;
+      if (rest >= bound || rest >= 4294967296 % bound) return draw;
+    }
+  }
+
   /** Standard normal (Box–Muller, one of the pair). */
   normal(): number {
     const u = 1 - this.float(); // (0, 1]: log stays finite

@@ -30,70 +30,82 @@ export function sampleNeighbors(
   continueTable = false,
 ): SampledBlock {
   const rowPtr = new Int32Array(seeds.length + 1);
-  const edges: number[] = [];
-  const row: number[] = [];
+  const edgeIds = new Uint32Array(boundOf(graph, seeds, fanout));
+  let numEdges = 0;
   for (let i = 0; i < seeds.length; i++) {
-    row.length = 0;
-    const begin = graph.rowPtr[seeds[i]];
-    const end = graph.rowPtr[seeds[i] + 1];
-    if (isHidden) sampleVisible(begin, end, fanout, random, (e) => isHidden(e, seeds[i]), row);
-    else sampleRange(begin, end, fanout, random, row);
-    for (const e of row) edges.push(e);
-    rowPtr[i + 1] = edges.length;
+    const row = seeds[i];
+    const begin = graph.rowPtr[row];
+    const end = graph.rowPtr[row + 1];
+    numEdges = isHidden
+      ? sampleVisible(begin, end, fanout, random, isHidden, row, edgeIds, numEdges)
+      : sampleRange(begin, end, fanout, random, edgeIds, numEdges);
+    rowPtr[i + 1] = numEdges;
   }
 
   if (!continueTable) relabeler.begin();
-  const colIndex = new Int32Array(edges.length);
-  for (let e = 0; e < edges.length; e++) colIndex[e] = relabeler.localId(graph.colIndex[edges[e]]);
-  return { nodeIds: relabeler.nodeIds(), rowPtr, colIndex, edgeIds: Uint32Array.from(edges) };
+  const colIndex = new Int32Array(numEdges);
+  for (let e = 0; e < numEdges; e++) colIndex[e] = relabeler.localId(graph.colIndex[edgeIds[e]]);
+  return { nodeIds: relabeler.nodeIds(), rowPtr, colIndex, edgeIds: edgeIds.subarray(0, numEdges) };
+}
+
+/** Edges that a block has at the most. */
+function boundOf({ rowPtr }: Adjacency, seeds: ArrayLike<number>, fanout: number): number {
+  let bound = 0;
+  for (let i = 0; i < seeds.length; i++) bound += Math.min(fanout, rowPtr[seeds[i] + 1] - rowPtr[seeds[i]]);
+  return bound;
 }
 
 /** Gives global ids local numbers in the order of their first appearance. One table, reused from block to block. */
 export class Relabeler {
-  private readonly local: Int32Array; // [numNodes] local id, valid where `stamp` is current
-  private readonly stamp: Int32Array; // [numNodes]
-  private current = 1; // above the stamps of a fresh table, so that it is empty
-  private ids: number[] = [];
+  private readonly table: Int32Array; // [numNodes, 2] the block that saw a node last, and its local id there
+  private current = 1; // number of the block, above those of a fresh table, so that it is empty
+  private ids = new Int32Array(1024); // [capacity]
+  private length = 0;
 
   constructor(numNodes: number) {
-    this.local = new Int32Array(numNodes);
-    this.stamp = new Int32Array(numNodes);
+    this.table = new Int32Array(2 * numNodes);
   }
 
   /** Starts a new block; local ids count from 0 again. */
   begin(): void {
     this.current++;
-    this.ids = [];
+    this.length = 0;
   }
 
   localId(globalId: number): number {
-    if (this.stamp[globalId] !== this.current) {
-      this.stamp[globalId] = this.current;
-      this.local[globalId] = this.ids.length;
-      this.ids.push(globalId);
+    const { table } = this;
+    const at = 2 * globalId;
+    if (table[at] === this.current) return table[at + 1];
+    table[at] = this.current;
+    table[at + 1] = this.length;
+    if (this.length === this.ids.length) {
+      const larger = new Int32Array(2 * this.length);
+      larger.set(this.ids);
+      this.ids = larger;
     }
-    return this.local[globalId];
+    this.ids[this.length] = globalId;
+    return this.length++;
   }
 
   /** [L] global ids; position = local id. */
   nodeIds(): Int32Array {
-    return Int32Array.from(this.ids);
+    return this.ids.slice(0, this.length);
   }
 }
 
-/** Appends `fanout` of the numbers begin … end − 1 (all, where there are no more), ascending. Floyd's algorithm. */
-function sampleRange(begin: number, end: number, fanout: number, random: Random, out: number[]): void {
+/**
+ * Writes `fanout` of the numbers begin … end − 1 (all, where there are no more), ascending, to `out` from `at` on.
+ *
+ * @returns where the next may be written
+ */
+function sampleRange(begin: number, end: number, fanout: number, random: Random, out: Uint32Array, at: number): number {
   const count = end - begin;
-  if (count <= fanout) {
-    for (let e = begin; e < end; e++) out.push(e);
-    return;
+  if (count > 4 * fanout) {
+    // few of many: draw until enough are distinct, and sort them in as they come
+    for (let n = 0; n < fanout; ) if (insertNew(out, at, n, begin + random.index(count))) n++;
+    return at + fanout;
   }
-  const chosen = new Set<number>();
-  for (let j = count - fanout; j < count; j++) {
-    const draw = random.below(j + 1);
-    chosen.add(chosen.has(draw) ? j : draw);
-  }
-  for (const offset of [...chosen].sort((a, b) => a - b)) out.push(begin + offset);
+  return selectFrom(begin, end, count, fanout, random, out, at);
 }
 
 /** As `sampleRange`, among the numbers that are not hidden. */
@@ -102,25 +114,56 @@ function sampleVisible(
   end: number,
   fanout: number,
   random: Random,
-  isHidden: (edge: number) => boolean,
-  out: number[],
-): void {
+  isHidden: (edge: number, row: number) => boolean,
+  row: number,
+  out: Uint32Array,
+  at: number,
+): number {
   const count = end - begin;
   if (count > 4 * fanout) {
     // long rows: draw and reject, rather than walk through thousands of edges to keep a few
-    const chosen = new Set<number>();
-    for (let attempt = 0; attempt < 32 * fanout && chosen.size < fanout; attempt++) {
-      const e = begin + random.below(count);
-      if (!isHidden(e)) chosen.add(e);
+    let n = 0;
+    for (let attempt = 0; attempt < 32 * fanout && n < fanout; attempt++) {
+      const e = begin + random.index(count);
+      if (!isHidden(e, row) && insertNew(out, at, n, e)) n++;
     }
-    if (chosen.size === fanout) {
-      for (const e of [...chosen].sort((a, b) => a - b)) out.push(e);
-      return;
-    }
+    if (n === fanout) return at + fanout;
   }
-  const visible: number[] = [];
-  for (let e = begin; e < end; e++) if (!isHidden(e)) visible.push(e);
-  const positions: number[] = [];
-  sampleRange(0, visible.length, fanout, random, positions);
-  for (const position of positions) out.push(visible[position]);
+  let visible = 0;
+  for (let e = begin; e < end; e++) if (!isHidden(e, row)) visible++;
+  return selectFrom(begin, end, visible, fanout, random, out, at, (e) => isHidden(e, row));
+}
+
+/** Selection sampling (Knuth, TAOCP 3.4.2, algorithm S): walks through the numbers once and keeps their order. */
+function selectFrom(
+  begin: number,
+  end: number,
+  count: number, // of those that are not hidden
+  fanout: number,
+  random: Random,
+  out: Uint32Array,
+  at: number,
+  isHidden?: (edge: number) => boolean,
+): number {
+  let left = count;
+  let wanted = Math.min(fanout, count);
+  for (let e = begin; e < end && wanted > 0; e++) {
+    if (isHidden?.(e)) continue;
+    if (wanted === left || random.index(left) < wanted) {
+      out[at++] = e;
+      wanted--;
+    }
+    left--;
+  }
+  return at;
+}
+
+/** Sorts `value` into the n ascending numbers from `at` on. False where it is among them already. */
+function insertNew(out: Uint32Array, at: number, n: number, value: number): boolean {
+  let to = at + n;
+  while (to > at && out[to - 1] > value) to--;
+  if (to > at && out[to - 1] === value) return false;
+  out.copyWithin(to + 1, to, at + n);
+  out[to] = value;
+  return true;
 }

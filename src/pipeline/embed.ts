@@ -11,6 +11,8 @@ import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage, StageContext, StageSummary } from './stage.js';
 
+/** Links up to which sorting them in one by one is fastest. */
+const INSERTION_SORT = 64;
 /** Users encoded between two writes. */
 const USERS_AT_ONCE = 4096;
 
@@ -103,14 +105,27 @@ function rankAttention(graph: Adjacency, { users, rowPtr, attention }: EncodedUs
   };
   for (let b = 0; b < users.length; b++) {
     const begin = rowPtr[b];
-    const first = graph.rowPtr[users[b]];
-    const order = Array.from({ length: rowPtr[b + 1] - begin }, (_, i) => i);
-    order.sort((i, j) => attention[begin + j] - attention[begin + i] || i - j);
-    order.forEach((i, rank) => {
-      columns.user[begin + rank] = users[b];
-      columns.subreddit[begin + rank] = graph.colIndex[first + i];
-      columns.attention[begin + rank] = attention[begin + i];
-    });
+    const end = rowPtr[b + 1];
+    const first = graph.rowPtr[users[b]] - begin;
+    columns.user.fill(users[b], begin, end);
+    if (end - begin > INSERTION_SORT) {
+      const order = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
+      order.sort((i, j) => attention[j] - attention[i] || i - j);
+      order.forEach((e, rank) => {
+        columns.subreddit[begin + rank] = graph.colIndex[first + e];
+        columns.attention[begin + rank] = attention[e];
+      });
+      continue;
+    }
+    for (let e = begin; e < end; e++) {
+      let to = e;
+      for (; to > begin && columns.attention[to - 1] < attention[e]; to--) {
+        columns.attention[to] = columns.attention[to - 1];
+        columns.subreddit[to] = columns.subreddit[to - 1];
+      }
+      columns.attention[to] = attention[e];
+      columns.subreddit[to] = graph.colIndex[first + e];
+    }
   }
   return columns;
 }

@@ -48,6 +48,8 @@ export class BatchSampler {
   private readonly users: Relabeler;
   private readonly candidateOf: Int32Array; // [S] position among the candidates + 1, 0 = none
   private readonly hidden: Uint8Array; // [E] edges hidden in this batch
+  private readonly logQ: Float32Array; // [S]
+  private edges: Uint32Array = new Uint32Array(1024); // of one user, at least
 
   constructor(
     private readonly graph: BipartiteGraph,
@@ -58,6 +60,7 @@ export class BatchSampler {
     this.users = new Relabeler(numRows);
     this.candidateOf = new Int32Array(numCols);
     this.hidden = new Uint8Array(colIndex.length);
+    this.logQ = logProbabilities(graph, options);
   }
 
   /**
@@ -67,24 +70,41 @@ export class BatchSampler {
    * @param seeds users, each with at least two links
    */
   sampleTraining(seeds: Uint32Array, random: Random): TrainingBatch {
-    const { userToSubreddit } = this.graph;
-    const positives: number[][] = [];
+    const { rowPtr, colIndex } = this.graph.userToSubreddit;
+    const posPtr = new Int32Array(seeds.length + 1);
     const degree = new Float32Array(seeds.length);
+    let positives: Uint32Array = new Uint32Array(16 * seeds.length); // subreddits, user after user
     for (let b = 0; b < seeds.length; b++) {
-      const begin = userToSubreddit.rowPtr[seeds[b]];
-      const count = userToSubreddit.rowPtr[seeds[b] + 1] - begin;
+      const begin = rowPtr[seeds[b]];
+      const count = rowPtr[seeds[b] + 1] - begin;
       const share = HIDE_MIN + (HIDE_MAX - HIDE_MIN) * random.float();
       const numHidden = Math.min(count - 1, Math.max(1, Math.round(share * count)));
-      const order = random.shuffle(Array.from({ length: count }, (_, i) => begin + i));
-      const edges = order.slice(0, numHidden);
-      for (const e of edges) this.hidden[e] = 1;
-      positives.push(edges.slice(0, MAX_POSITIVES).map((e) => userToSubreddit.colIndex[e]));
+      const edges = this.shuffleSome(begin, count, numHidden, random);
+      for (let i = 0; i < numHidden; i++) this.hidden[edges[i]] = 1;
+      const numPositives = Math.min(numHidden, MAX_POSITIVES);
+      if (posPtr[b] + numPositives > positives.length) positives = grown(positives);
+      for (let i = 0; i < numPositives; i++) positives[posPtr[b] + i] = colIndex[edges[i]];
+      posPtr[b + 1] = posPtr[b] + numPositives;
       degree[b] = count - numHidden;
     }
     const input = this.sampleInput(seeds, degree, random);
-    const targets = this.sampleTargets(seeds, positives, random);
-    for (const u of seeds) this.hidden.fill(0, userToSubreddit.rowPtr[u], userToSubreddit.rowPtr[u + 1]);
+    const targets = this.sampleTargets(seeds, posPtr, positives, random);
+    for (const u of seeds) this.hidden.fill(0, rowPtr[u], rowPtr[u + 1]);
     return { input, ...targets };
+  }
+
+  /** The numbers begin … begin + count − 1, of which the first `some` are drawn at random (Fisher–Yates, cut short). */
+  private shuffleSome(begin: number, count: number, some: number, random: Random): Uint32Array {
+    while (this.edges.length < count) this.edges = grown(this.edges);
+    const { edges } = this;
+    for (let i = 0; i < count; i++) edges[i] = begin + i;
+    for (let i = 0; i < some; i++) {
+      const j = i + random.index(count - i);
+      const held = edges[i];
+      edges[i] = edges[j];
+      edges[j] = held;
+    }
+    return edges;
   }
 
   /** Blocks for encoding users from those of their links that are not hidden. */
@@ -119,56 +139,77 @@ export class BatchSampler {
    */
   private sampleTargets(
     seeds: Uint32Array,
-    positives: readonly number[][],
+    posPtr: Int32Array,
+    positives: Uint32Array,
     random: Random,
   ): Omit<TrainingBatch, 'input'> {
-    const { userToSubreddit, subredditToUser } = this.graph;
+    const { userToSubreddit } = this.graph;
     const numSubreddits = userToSubreddit.numCols;
     const { numCandidates } = this.options;
-    const drawsAll = numCandidates * 2 >= numSubreddits;
-    const ids: number[] = [];
+    const { candidateOf } = this;
+    const all = drawsAll(numCandidates, numSubreddits);
+    const numPositives = posPtr[seeds.length];
+    const taken = new Int32Array(all ? numSubreddits : Math.min(numSubreddits, numPositives + numCandidates));
+    let numTaken = 0;
     const take = (s: number) => {
-      if (this.candidateOf[s] !== 0) return;
-      ids.push(s);
-      this.candidateOf[s] = ids.length;
+      if (candidateOf[s] !== 0) return;
+      taken[numTaken++] = s;
+      candidateOf[s] = numTaken;
     };
-    if (drawsAll) for (let s = 0; s < numSubreddits; s++) take(s);
-    for (const row of positives) for (const s of row) take(s);
-    if (!drawsAll) for (let i = 0; i < numCandidates; i++) take(random.below(numSubreddits));
+    if (all) for (let s = 0; s < numSubreddits; s++) take(s);
+    for (let p = 0; p < numPositives; p++) take(positives[p]);
+    if (!all) for (let i = 0; i < numCandidates; i++) take(random.index(numSubreddits));
+    const candidates = taken.subarray(0, numTaken);
 
-    const posPtr = new Int32Array(seeds.length + 1);
+    const posIndex = new Int32Array(numPositives);
+    for (let p = 0; p < numPositives; p++) posIndex[p] = candidateOf[positives[p]] - 1;
     const maskPtr = new Int32Array(seeds.length + 1);
-    const posIndex: number[] = [];
-    const maskIndex: number[] = [];
+    let numLinks = 0;
+    for (const u of seeds) numLinks += userToSubreddit.rowPtr[u + 1] - userToSubreddit.rowPtr[u];
+    const masked = new Int32Array(numLinks);
+    let numMasked = 0;
     for (let b = 0; b < seeds.length; b++) {
-      for (const s of positives[b]) posIndex.push(this.candidateOf[s] - 1);
       for (let e = userToSubreddit.rowPtr[seeds[b]]; e < userToSubreddit.rowPtr[seeds[b] + 1]; e++) {
-        const candidate = this.candidateOf[userToSubreddit.colIndex[e]];
-        if (candidate !== 0) maskIndex.push(candidate - 1); // positives among them are not masked by the loss
+        const candidate = candidateOf[userToSubreddit.colIndex[e]];
+        if (candidate !== 0) masked[numMasked++] = candidate - 1; // positives among them are not masked by the loss
       }
-      posPtr[b + 1] = posIndex.length;
-      maskPtr[b + 1] = maskIndex.length;
+      maskPtr[b + 1] = numMasked;
     }
 
-    // A subreddit with n users is hidden about λ = n · (batch / users) · (mean share hidden) times in a batch, so it is
-    // missed among the positives with probability e^−λ, and by the uniform draw with (1 − 1/S)^numCandidates.
-    const meanShare = (HIDE_MIN + HIDE_MAX) / 2;
-    const perUser = (this.options.batchUsers / userToSubreddit.numRows) * meanShare;
-    const missedByDraw = drawsAll ? 0 : (1 - 1 / numSubreddits) ** numCandidates;
-    const logQ = Float32Array.from(ids, (s) => {
-      const numUsers = subredditToUser.rowPtr[s + 1] - subredditToUser.rowPtr[s];
-      return Math.log(1 - Math.exp(-numUsers * perUser) * missedByDraw);
-    });
-    for (const s of ids) this.candidateOf[s] = 0;
-    return {
-      candidates: Int32Array.from(ids),
-      posPtr,
-      posIndex: Int32Array.from(posIndex),
-      maskPtr,
-      maskIndex: Int32Array.from(maskIndex),
-      logQ,
-    };
+    const logQ = Float32Array.from(candidates, (s) => this.logQ[s]);
+    for (const s of candidates) candidateOf[s] = 0;
+    return { candidates, posPtr, posIndex, maskPtr, maskIndex: masked.subarray(0, numMasked), logQ };
   }
+}
+
+/**
+ * Log of the probability that a subreddit is among the candidates of a batch [S].
+ *
+ * A subreddit with n users is hidden about λ = n · (batch / users) · (mean share hidden) times in a batch, so it is missed
+ * among the positives with probability e^−λ, and by the uniform draw with (1 − 1/S)^numCandidates.
+ */
+function logProbabilities(
+  { userToSubreddit, subredditToUser: { numRows: numSubreddits, rowPtr } }: BipartiteGraph,
+  { numCandidates, batchUsers }: BatchOptions,
+): Float32Array {
+  const meanShare = (HIDE_MIN + HIDE_MAX) / 2;
+  const perUser = (batchUsers / userToSubreddit.numRows) * meanShare;
+  const missedByDraw = drawsAll(numCandidates, numSubreddits) ? 0 : (1 - 1 / numSubreddits) ** numCandidates;
+  return Float32Array.from({ length: numSubreddits }, (_, s) =>
+    Math.log(1 - Math.exp(-(rowPtr[s + 1] - rowPtr[s]) * perUser) * missedByDraw),
+  );
+}
+
+/** Whether so many are drawn that it is cheaper to take all: the loss is a full softmax then. */
+function drawsAll(numCandidates: number, numSubreddits: number): boolean {
+  return numCandidates * 2 >= numSubreddits;
+}
+
+/** A copy of twice the length. */
+function grown(array: Uint32Array): Uint32Array {
+  const larger = new Uint32Array(2 * array.length);
+  larger.set(array);
+  return larger;
 }
 
 /** Ids of the edges of a block that was sampled from subreddits to users [E]. */

@@ -358,7 +358,8 @@ function bestOf(history: readonly EpochRecord[]): number {
 
 /** Users with a link to hide and one to see. */
 function trainableUsers({ userToSubreddit: { numRows, rowPtr } }: BipartiteGraph): Uint32Array {
-  const users: number[] = [];
-  for (let u = 0; u < numRows; u++) if (rowPtr[u + 1] - rowPtr[u] >= 2) users.push(u);
-  return Uint32Array.from(users);
+  const users = new Uint32Array(numRows);
+  let count = 0;
+  for (let u = 0; u < numRows; u++) if (rowPtr[u + 1] - rowPtr[u] >= 2) users[count++] = u;
+  return users.slice(0, count);
 }
