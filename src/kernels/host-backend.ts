@@ -83,3 +83,16 @@ export function peek(tensor: tf.Tensor): Float32Array {
   const backend = tf.backend();
   return (backend instanceof HostBackend ? backend.peek(tensor.dataId) : tensor.dataSync()) as Float32Array;
 }
+
+/** A tensor whose values `fill` writes, in memory of the engine where it is a host engine. */
+export function tensorOf<R extends tf.Rank>(shape: tf.ShapeMap[R], fill: (values: Float32Array) => void): tf.Tensor<R> {
+  const backend = tf.backend();
+  if (backend instanceof HostBackend) {
+    const { info, values } = backend.allocate(shape);
+    fill(values);
+    return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>;
+  }
+  const values = new Float32Array(tf.util.sizeFromShape(shape));
+  fill(values);
+  return tf.tensor(values, shape);
+}

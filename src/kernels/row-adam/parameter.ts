@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { CUDA } from '../cuda/backend.js';
 import { DeviceParameter } from '../cuda/parameter.js';
+import { peek, tensorOf } from '../host-backend.js';
 import { cores } from '../register.js';
 import type { AdamOptions } from './step.js';
 
@@ -67,19 +68,19 @@ class HostTable extends HostParameter implements Table {
   }
 
   gather(rows: Int32Array): tf.Tensor2D {
-    const out = new Float32Array(rows.length * this.dim);
-    cores().gatherRows(this.values, this.dim, rows, out);
-    return tf.tensor2d(out, [rows.length, this.dim]);
+    return tensorOf<tf.Rank.R2>([rows.length, this.dim], (out) => {
+      cores().gatherRows(this.values, this.dim, rows, out);
+    });
   }
 
   update(grad: tf.Tensor, step: Step): void {
     const { values: param, m, v } = this;
-    cores().adam({ ...step, param, m, v, grad: grad.dataSync() as Float32Array });
+    cores().adam({ ...step, param, m, v, grad: peek(grad) });
   }
 
   updateRows(rows: Int32Array, grad: tf.Tensor, step: Step): void {
     const { values: table, m, v, dim } = this;
-    cores().rowAdam({ ...step, table, m, v, dim, rows, grad: grad.dataSync() as Float32Array });
+    cores().rowAdam({ ...step, table, m, v, dim, rows, grad: peek(grad) });
   }
 }
 
@@ -99,7 +100,7 @@ class HostVariable extends HostParameter implements Parameter {
 
   update(grad: tf.Tensor, step: Step): void {
     const { values: param, m, v } = this;
-    cores().adam({ ...step, param, m, v, grad: grad.dataSync() as Float32Array });
+    cores().adam({ ...step, param, m, v, grad: peek(grad) });
     assign(this.variable, param);
   }
 }

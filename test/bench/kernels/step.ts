@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { embeddingBag } from '../../../src/kernels/embedding-bag/op.js';
-import { peek } from '../../../src/kernels/host-backend.js';
 import { infoNce } from '../../../src/kernels/info-nce/op.js';
-import { cores } from '../../../src/kernels/register.js';
+import { createTable, parameterOf } from '../../../src/kernels/row-adam/parameter.js';
 import { GatV2Conv } from '../../../src/nn/gatv2-conv.js';
 import { ADAM, type Block, D, F, H, type LayerWeights, type Problem, TEMPERATURE } from './problem.js';
 
@@ -14,27 +13,18 @@ export interface Model {
 
 /** A step as training takes it: gather, forward, backward, AdamW on the weights and on the rows that were read. */
 export function createStep(problem: Problem, model: Model): () => number {
-  const table = problem.table.slice();
-  const zeros = (length: number) => ({ m: new Float32Array(length), v: new Float32Array(length) });
-  const tableMoments = zeros(table.length);
-  const moments = model.variables.map((variable) => zeros(variable.size));
+  const table = createTable(problem.table.slice(), D);
+  const parameters = model.variables.map(parameterOf);
   let step = 0;
   return () => {
     step++;
-    const { rows: ids } = problem;
-    const gathered = new Float32Array(ids.length * D);
-    cores().gatherRows(table, D, ids, gathered);
-    const rows = tf.tidy(() => tf.variable(tf.tensor2d(gathered, [ids.length, D])));
+    const rows = tf.tidy(() => tf.variable(table.gather(problem.rows)));
     const { value, grads } = tf.variableGrads(() => model.loss(rows as tf.Tensor2D), [rows, ...model.variables]);
     const loss = value.dataSync()[0];
-    model.variables.forEach((variable, i) => {
-      const param = Float32Array.from(variable.dataSync());
-      cores().adam({ param, ...moments[i], grad: peek(grads[variable.name]), step, ...ADAM });
-      const next = tf.tensor(param, variable.shape);
-      variable.assign(next);
-      next.dispose();
+    parameters.forEach((parameter, i) => {
+      parameter.update(grads[model.variables[i].name], { ...ADAM, step });
     });
-    cores().rowAdam({ table, ...tableMoments, dim: D, rows: ids, grad: peek(grads[rows.name]), step, ...ADAM });
+    table.updateRows(problem.rows, grads[rows.name], { ...ADAM, step });
     tf.dispose([value, grads, rows]);
     return loss;
   };
