@@ -8,6 +8,7 @@ import { doctor } from './doctor.js';
 import type { EmbedNewFlags } from './embed-new.js';
 import { addEvaluateCommand } from './evaluate-command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
+import type { ForgetFlags } from './forget.js';
 import type { GraphExportFlags } from './graph-export.js';
 import { TerminalLog } from './progress.js';
 import type { CommonFlags } from './run-command.js';
@@ -165,6 +166,17 @@ function buildProgram(shell: Shell): Command {
   );
 
   addEvaluateCommand(program, shell);
+
+  program
+    .command('forget')
+    .description('remove people from a run, search every file for traces of them, and keep them out')
+    .requiredOption('--out <dir>', 'folder of the run')
+    .option('--user <name>', 'account name, or pseudonym of 16 hex digits; may be given again', collect)
+    .option('--user-file <file>', 'file of names, one a line')
+    .option('--key-file <file>', 'key of pseudonyms that the run was made with (default: as saved, or your own)')
+    .option('--rebuild', 'run the later stages again without them')
+    .option('--json', 'print one JSON object to stdout when done')
+    .action(async (flags: ForgetFlags) => (await import('./forget.js')).forgetCommand(shell, flags));
 
   program
     .command('status')

@@ -27,6 +27,9 @@ const VERSION = 2;
 /** The settings that decide what becomes of a line. */
 const SCAN_SETTINGS = ['format', 'columns', 'onBadLine', 'includeOver18'] as const;
 
+/** Pseudonyms of people whom the command forget removed from the run: they stay out when the input is read again. */
+export const FORGOTTEN_FILE = 'forgotten.txt';
+
 /** Dumps and tables in; who did what where, summed, out. Every input file is scanned on its own and checkpointed. */
 export const ingest: Stage = {
   name: 'ingest',
@@ -42,8 +45,10 @@ export const ingest: Stage = {
     const files = await resolveInputs(context.inputs, log);
     if (config.format === 'shards') return takeShards(context, files);
     const { files: distinct, copies } = await leaveOutCopies(files, log);
-    const exclusions = await readLists(config);
-    const depends = { version: VERSION, lists: await listsOf(context), settings: pick(config, ...SCAN_SETTINGS) };
+    const forgotten = await readFile(`${context.runFolder}/${FORGOTTEN_FILE}`, 'utf8').catch(() => '');
+    const exclusions = await readLists(config, parseNameList(forgotten));
+    const lists = { ...(await listsOf(context)), ...(forgotten !== '' && { forgotten }) };
+    const depends = { version: VERSION, lists, settings: pick(config, ...SCAN_SETTINGS) };
     const result = await scanFiles(
       distinct.map((file) => ({ file, id: hashValue({ ...identityOf(file), depends }).slice(0, 32) })),
       {
@@ -113,12 +118,12 @@ async function listHash(path: string | undefined): Promise<string | null> {
   return hashFile(path);
 }
 
-async function readLists(config: RunConfig): Promise<ExclusionLists> {
+async function readLists(config: RunConfig, forgotten: readonly string[]): Promise<ExclusionLists> {
   const { bots, suppress, excludeSubreddits, over18Subreddits, includeOver18 } = config;
   return {
     includeOver18,
     ...(bots && { botNames: await readList(bots) }),
-    ...(suppress && { suppressedUsers: await readList(suppress) }),
+    suppressedUsers: [...forgotten, ...(suppress ? await readList(suppress) : [])],
     ...(excludeSubreddits && { excludedSubreddits: await readList(excludeSubreddits) }),
     ...(over18Subreddits && { over18Subreddits: await readList(over18Subreddits) }),
   };
