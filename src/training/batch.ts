@@ -48,6 +48,7 @@ export class BatchSampler {
   private readonly users: Relabeler;
   private readonly candidateOf: Int32Array; // [S] position among the candidates + 1, 0 = none
   private readonly hidden: Uint8Array; // [E] edges hidden in this batch
+  private readonly isSeed: Uint8Array; // [N] users of this batch
   private readonly logQ: Float32Array; // [S]
   private edges: Uint32Array = new Uint32Array(1024); // of one user, at least
 
@@ -60,6 +61,7 @@ export class BatchSampler {
     this.users = new Relabeler(numRows);
     this.candidateOf = new Int32Array(numCols);
     this.hidden = new Uint8Array(colIndex.length);
+    this.isSeed = new Uint8Array(numRows);
     this.logQ = logProbabilities(graph, options);
   }
 
@@ -75,6 +77,7 @@ export class BatchSampler {
     const degree = new Float32Array(seeds.length);
     let positives: Uint32Array = new Uint32Array(16 * seeds.length); // subreddits, user after user
     for (let b = 0; b < seeds.length; b++) {
+      this.isSeed[seeds[b]] = 1;
       const begin = rowPtr[seeds[b]];
       const count = rowPtr[seeds[b] + 1] - begin;
       const share = HIDE_MIN + (HIDE_MAX - HIDE_MIN) * random.float();
@@ -89,7 +92,10 @@ export class BatchSampler {
     }
     const input = this.sampleInput(seeds, degree, random);
     const targets = this.sampleTargets(seeds, posPtr, positives, random);
-    for (const u of seeds) this.hidden.fill(0, rowPtr[u], rowPtr[u + 1]);
+    for (const u of seeds) {
+      this.hidden.fill(0, rowPtr[u], rowPtr[u + 1]);
+      this.isSeed[u] = 0;
+    }
     return { input, ...targets };
   }
 
@@ -111,12 +117,14 @@ export class BatchSampler {
   private sampleInput(seeds: Uint32Array, degree: Float32Array, random: Random): EncoderInput {
     const { userToSubreddit, subredditToUser, edgeFeatures } = this.graph;
     const [perUser, perSubreddit] = this.options.fanout;
-    const isHidden = (e: number) => this.hidden[e] === 1;
+    const { hidden, isSeed } = this; // only links of seeds are hidden: most rows need no look at their edges
+    const isHidden = (e: number, user: number) => isSeed[user] === 1 && hidden[e] === 1;
 
     const outer = sampleNeighbors(userToSubreddit, seeds, perUser, random, this.subreddits, isHidden);
-    const inner = sampleNeighbors(subredditToUser, outer.nodeIds, perSubreddit, random, this.users, (e, s) =>
-      isHidden(edgeIdOf(userToSubreddit, subredditToUser.colIndex[e], s)),
-    );
+    const inner = sampleNeighbors(subredditToUser, outer.nodeIds, perSubreddit, random, this.users, (e, s) => {
+      const user = subredditToUser.colIndex[e];
+      return isSeed[user] === 1 && hidden[edgeIdOf(userToSubreddit, user, s)] === 1;
+    });
     // the same table goes on, so that the users' own subreddits stay the first rows
     const hop = sampleNeighbors(userToSubreddit, inner.nodeIds, perUser, random, this.subreddits, isHidden, true);
 

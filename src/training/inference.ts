@@ -48,13 +48,13 @@ export function encodeAllSubreddits(
     const inner = sampleNeighbors(subredditToUser, targets, fanout, draws, users);
     const hop = sampleNeighbors(userToSubreddit, inner.nodeIds, HOP_LINKS, draws, subreddits);
     const features = gatherFeatures(edgeFeatures, edgesOfBlock(graph, targets, inner));
-    const out = tf.tidy(() => {
+    const encoded = tf.tidy(() => {
       const hopUsers = encoder.userFeatures(tableRows(inTable, dim, hop.nodeIds), bagTensors(hop));
       const rows = tf.tensor2d(inTable.slice(begin * dim, end * dim), [end - begin, dim]);
       const block = blockTensors({ ...inner, edgeFeatures: features }, edgeFeatures.numFeatures);
-      return encoder.encodeSubreddits(rows, hopUsers, block).dataSync() as Float32Array;
+      return encoder.encodeSubreddits(rows, hopUsers, block);
     });
-    states.set(out, begin * dim);
+    states.set(takeValues(encoded), begin * dim);
   }
   return states;
 }
@@ -110,15 +110,16 @@ function encodeTogether(
   const degree = Float32Array.from(users, (_, b) => rowPtr[b + 1] - rowPtr[b]);
   const block = { rowPtr, colIndex, edgeFeatures: gatherFeatures(edgeFeatures, edges) };
   const ids = relabeler.nodeIds();
-  const [vectors, perHead] = tf.tidy(() => {
-    const out = encoder.encodeUsers(
+  const encoded = tf.tidy(() =>
+    encoder.encodeUsers(
       tableRows(inTable, dim, ids),
       tableRows(states, dim, ids),
       blockTensors(block, edgeFeatures.numFeatures),
       tf.tensor1d(degree),
-    );
-    return [out.vectors.dataSync() as Float32Array, out.attention.dataSync() as Float32Array];
-  });
+    ),
+  );
+  const vectors = takeValues(encoded.vectors);
+  const perHead = takeValues(encoded.attention);
   const attention = new Float32Array(numEdges);
   for (let e = 0; e < numEdges; e++) {
     let sum = 0;
@@ -126,6 +127,14 @@ function encodeTogether(
     attention[e] = sum / numHeads;
   }
   return { users, vectors, rowPtr, attention };
+}
+
+/** The values of a tensor, which is disposed of. An array returned from `tf.tidy` would be searched for tensors, entry by entry. */
+export function takeValues(tensor: tf.Tensor): Float32Array {
+  const values = tensor.dataSync<'float32'>();
+  const own = values.slice(); // an engine may use the memory of a disposed tensor again
+  tensor.dispose();
+  return own;
 }
 
 /** Some rows of a table [V, D] as a tensor [N, D]. */

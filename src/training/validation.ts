@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../core/random.js';
 import { type BipartiteGraph, withoutEdges } from '../graph/bipartite.js';
 import type { Encoder } from '../nn/encoder.js';
-import { encodeAllSubreddits, encodeUsers } from './inference.js';
+import { encodeAllSubreddits, encodeUsers, takeValues } from './inference.js';
 import { RankingMeter, type RankingQuality } from './ranking.js';
 import { type Holdout, holdOut } from './split.js';
 
@@ -15,6 +15,9 @@ export interface Model {
 
 /** Users a subreddit listens to while validating. */
 const VALIDATION_FANOUT = 16;
+
+/** Users ranked in one go: their scores for all subreddits are in memory. */
+const USERS_AT_ONCE = 256;
 
 /** Links kept back from training, and how well a model ranks them. */
 export class Validation {
@@ -39,19 +42,20 @@ export class Validation {
     const { dim } = encoder.config;
     const states = encodeAllSubreddits(visible, encoder, inTable, VALIDATION_FANOUT, this.random.fork('fanout'));
     const numSubreddits = visible.userToSubreddit.numCols;
-    for (let begin = 0; begin < users.length; begin += 256) {
-      const some = users.subarray(begin, begin + 256);
-      for (const encoded of encodeUsers(visible, encoder, inTable, states, some)) {
-        const scores = tf.tidy(() => {
-          const vectors = tf.tensor2d(encoded.vectors, [encoded.users.length, dim]);
-          const output = tf.tensor2d(outTable, [numSubreddits, dim]);
-          return tf.matMul(vectors, output, false, true).dataSync() as Float32Array;
-        });
-        encoded.users.forEach((u, b) => {
-          meter.add(scores.slice(b * numSubreddits, (b + 1) * numSubreddits), this.known(u), this.hidden(u));
+    const output = tf.tensor2d(outTable, [numSubreddits, dim]);
+    for (const encoded of encodeUsers(visible, encoder, inTable, states, users)) {
+      for (let begin = 0; begin < encoded.users.length; begin += USERS_AT_ONCE) {
+        const some = encoded.users.subarray(begin, begin + USERS_AT_ONCE);
+        const vectors = encoded.vectors.slice(begin * dim, (begin + some.length) * dim);
+        const scores = takeValues(
+          tf.tidy(() => tf.matMul(tf.tensor2d(vectors, [some.length, dim]), output, false, true)),
+        );
+        some.forEach((u, b) => {
+          meter.add(scores.subarray(b * numSubreddits, (b + 1) * numSubreddits), this.known(u), this.hidden(u));
         });
       }
     }
+    output.dispose();
     return meter.result();
   }
 
