@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
 import { type Cores, coresOf } from '../../src/kernels/cores.js';
-import { nativeAddon, whyNoNative } from '../../src/kernels/native.js';
+import { nativeAddon, nativeKernel, whyNoNative } from '../../src/kernels/native.js';
 import { rowPtrOf } from './numbers.js';
 
 /**
@@ -99,6 +102,37 @@ describe.skipIf(!addon)(`native cores${addon ? '' : `: ${whyNoNative()}`}`, () =
   afterAll(() => {
     addon?.setThreads(threadsBefore);
     addon?.setIsa(isaBefore);
+  });
+
+  it('serves several JavaScript threads at a time', async () => {
+    addon?.setThreads(2);
+    const [m, n, k] = [512, 64, 96];
+    const a = normals(m * k);
+    const b = normals(k * n);
+    const alone = new Float32Array(m * n);
+    coresOf('native').matMul({ m, n, k }, a, b, alone);
+    const path = fileURLToPath(
+      new URL(`../../build/${process.platform}-${process.arch}/kernels.node`, import.meta.url),
+    );
+    const body = `
+      const { parentPort, workerData: { path, a, b, m, n, k } } = require('node:worker_threads');
+      const out = new Float32Array(m * n);
+      for (let i = 0; i < 50; i++) require(path).kernels.matMul(a, b, out, m, n, k, 0, 0, 0);
+      parentPort.postMessage(out);`;
+    const workers = [1, 2, 3].map(() => new Worker(body, { eval: true, workerData: { path, a, b, m, n, k } }));
+    const products = workers.map((worker) => once(worker, 'message') as Promise<[Float32Array]>);
+    const mine = new Float32Array(m * n);
+    for (let i = 0; i < 50; i++) coresOf('native').matMul({ m, n, k }, a, b, mine);
+    expect(mine).toEqual(alone);
+    for (const product of products) expect((await product)[0]).toEqual(alone);
+  });
+
+  it('says which argument of a kernel is of the wrong kind', () => {
+    expect(() => nativeKernel('gatherRows')(new Float32Array(4), new Float32Array(1), new Float32Array(2), 2)).toThrow(
+      'gatherRows: argument 1 should be of kind i, got f',
+    );
+    expect(() => nativeKernel('gatherRows')(1)).toThrow('gatherRows takes 4 arguments, got 1');
+    expect(() => nativeKernel('nothing')).toThrow(expect.objectContaining({ code: 'ERR_ENGINE' }));
   });
 
   describe.each(addon?.isas() ?? [])('%s', (isa) => {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
 
 namespace pool {
@@ -19,6 +20,7 @@ struct State {
   int joined = 0;  // workers that are in it
   int workers = 0; // threads started
   std::atomic<int64_t> next{0};
+  std::atomic<bool> failed{false};
   int64_t tasks = 0;
 };
 
@@ -29,8 +31,14 @@ State& state() {
 
 std::atomic<int> limit{1};
 
+// Does tasks until none is left. What a task throws, which can only be a lack of memory, is told to the caller of `run`:
+// on a thread of ours it would end the process.
 void work(State& s, void (*task)(int64_t, void*), void* context, int64_t tasks) {
-  for (int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(i, context);
+  try {
+    for (int64_t i; (i = s.next.fetch_add(1, std::memory_order_relaxed)) < tasks;) task(i, context);
+  } catch (const std::bad_alloc&) {
+    s.failed = true;
+  }
 }
 
 void worker() {
@@ -89,6 +97,7 @@ void run(int64_t tasks, void (*task)(int64_t, void*), void* context) {
   s.task = nullptr; // whoever has not woken by now is not waited for
   s.wanted = 0;
   s.done.wait(lock, [&] { return s.joined == 0; });
+  if (s.failed.exchange(false)) throw std::bad_alloc();
 }
 
 } // namespace pool

@@ -7,6 +7,12 @@
 
 namespace ISA {
 
+constexpr int64_t ROWS_AHEAD = 4; // rows stand anywhere in a table: fetched before their turn
+
+inline void prefetch_row(const float* row, int64_t dim) {
+  for (int64_t d = 0; d < dim; d += 16) __builtin_prefetch(row + d);
+}
+
 struct Adam {
   float keep, beta1, rest1, beta2, rest2, epsilon, rate, root_correction;
 
@@ -49,6 +55,8 @@ inline void row_adam(const Call& call) {
   pool::parallel_ranges(call.length(3), 512, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t at = rows[i] * dim;
+      if (i + ROWS_AHEAD < end)
+        for (float* array : {table, m, v}) prefetch_row(array + rows[i + ROWS_AHEAD] * dim, dim);
       adam.update(table + at, m + at, v + at, grad + i * dim, dim);
     }
   });
@@ -61,7 +69,10 @@ inline void gather_rows(const Call& call) {
   float* out = call.f32(2);
   const int64_t dim = call.integer(3);
   pool::parallel_ranges(call.length(1), 1024, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) std::memcpy(out + i * dim, table + rows[i] * dim, dim * sizeof(float));
+    for (int64_t i = begin; i < end; i++) {
+      if (i + ROWS_AHEAD < end) prefetch_row(table + rows[i + ROWS_AHEAD] * dim, dim);
+      std::memcpy(out + i * dim, table + rows[i] * dim, dim * sizeof(float));
+    }
   });
 }
 
