@@ -10,6 +10,7 @@ import { addEvaluateCommand } from './evaluate-command.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import type { ForgetFlags } from './forget.js';
 import type { GraphExportFlags } from './graph-export.js';
+import { addLaterStages } from './later-stages.js';
 import { TerminalLog } from './progress.js';
 import type { CommonFlags } from './run-command.js';
 import { addSettingFlags } from './settings.js';
@@ -166,6 +167,7 @@ function buildProgram(shell: Shell): Command {
   );
 
   addEvaluateCommand(program, shell);
+  addLaterStages(program, shell);
 
   program
     .command('forget')

@@ -8,6 +8,7 @@ import { configSchema, type RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import { runStages } from '../pipeline/run-stages.js';
 import { type Job, STAGE_NAMES, type Stage, type StageName } from '../pipeline/stage.js';
+import { apiKeyOf } from './api-key.js';
 import { loadKey } from './key.js';
 import { formatBytes, formatCount, formatSeconds, printable } from './progress.js';
 import { resolveSettings } from './settings.js';
@@ -102,17 +103,8 @@ export async function createJob(
 ): Promise<Job> {
   const { key, keyFingerprint, path, created } = await loadKey(config.keyFile, environment, makeKey);
   if (created) log.info(`A key of pseudonyms was made in ${path}; who deletes it unlinks every run made with it.`);
-  const llmApiKey = config.llmApiKeyFile
-    ? await readApiKey(config.llmApiKeyFile)
-    : environment['MINE_PERSONAS_LLM_API_KEY'];
+  const llmApiKey = await apiKeyOf(config, environment);
   return { config, inputs, secrets: { key, keyFingerprint, ...(llmApiKey && { llmApiKey }) } };
-}
-
-async function readApiKey(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new InputError('ERR_LLM_KEY', `There is no readable key in ${path}.`, { path }, { cause });
-  });
-  return text.trim();
 }
 
 const savedSchema = z.object({ inputs: z.array(z.string()), config: configSchema.partial() });

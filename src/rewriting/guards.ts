@@ -17,7 +17,7 @@ export type GuardReason = (typeof GUARD_REASONS)[number];
 export interface GuardedPersona {
   readonly title?: string | undefined;
   readonly roleplay?: string | undefined;
-  readonly demographics?: Readonly<Record<string, string | null>> | undefined;
+  readonly demographics?: Readonly<Record<string, string | null | undefined>> | undefined;
 }
 
 /** Words of a rewrite at most, unless the prompt itself is long; text encoders of image models read about 75 tokens. */
@@ -30,7 +30,8 @@ const PERSONA_TALK =
 const PERSONAL_DATA =
   /(?<![\w/])\/?[ur]\/[\w-]{2,}|(?<![\w@])@[A-Za-z]\w{2,}|[\w.+-]+@[\w-]+\.\w|\b(?:https?|ftp):|(?<![\w/@.-])www\./iu;
 
-const REFUSAL = /\b(?:i (?:can(?:no|['’])t|am unable|won['’]t)|as an ai|i['’]m sorry|cannot (?:help|assist|comply))\b/iu;
+const REFUSAL =
+  /\b(?:i (?:can(?:no|['’])t|am unable|won['’]t)|as an ai|i['’]m sorry|cannot (?:help|assist|comply))\b/iu;
 
 /**
  * Attributes of people that a prompt must not gain: a rewrite that turns "a doctor" into "an elderly Indian woman doctor"
@@ -93,7 +94,7 @@ export function sensitiveTerms(prompt: string, rewritten: string, persona?: Guar
   const lower = ` ${wordsOf(rewritten).join(' ')} `;
   const ownText = ` ${wordsOf(prompt).join(' ')} `;
   for (const value of Object.values(persona?.demographics ?? {})) {
-    const term = value === null ? '' : wordsOf(value).join(' ');
+    const term = wordsOf(value ?? '').join(' ');
     if (term !== '' && lower.includes(` ${term} `) && !ownText.includes(` ${term} `)) found.add(term);
   }
   return [...found];

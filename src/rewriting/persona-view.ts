@@ -17,7 +17,7 @@ export const personaViewSchema = z
     aesthetics: aesthetics.default([]),
     demographics: demographics.partial().optional(),
     facets: z
-      .array(z.object({ title: facets.unwrap().element.shape.title, weight: z.number().min(0).max(1).default(0) }))
+      .array(z.object({ title: facets.element.shape.title, weight: z.number().min(0).max(1).default(0) }))
       .default([]),
   })
   .refine((persona) => persona.roleplay !== undefined || persona.interests.length > 0, {

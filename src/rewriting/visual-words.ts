@@ -16,7 +16,11 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
   'architecture and interiors': {
     keywords:
       'house home building room kitchen interior architecture facade tower bridge cabin apartment staircase window door roof library hall street city skyline courtyard loft bathroom bedroom office',
-    settings: ['framed by clean structural lines', 'in a carefully furnished space', 'beside tall windows and plain walls'],
+    settings: [
+      'framed by clean structural lines',
+      'in a carefully furnished space',
+      'beside tall windows and plain walls',
+    ],
     lights: ['soft daylight from one side', 'low evening sun on the walls', 'even north light'],
     palettes: ['warm plaster and oak tones', 'concrete grey with brass accents', 'off-white, sand and slate'],
     compositions: ['wide one-point perspective', 'symmetrical framing', 'leading lines towards the subject'],
@@ -24,15 +28,27 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
   'products and packaging': {
     keywords:
       'product bottle box package logo brand watch shoe sneaker phone headphone keyboard mug cup bag device gadget label can jar camera lamp chair car bicycle bike motorcycle',
-    settings: ['on a seamless studio backdrop', 'on a workbench with neatly laid out parts', 'on a matte stone surface'],
+    settings: [
+      'on a seamless studio backdrop',
+      'on a workbench with neatly laid out parts',
+      'on a matte stone surface',
+    ],
     lights: ['crisp softbox light', 'a narrow rim light', 'diffused light from above'],
     palettes: ['two muted tones and one bright accent', 'graphite and cool white', 'kraft brown and deep green'],
-    compositions: ['centred close-up with fine texture', 'three-quarter view from slightly above', 'flat lay with generous margins'],
+    compositions: [
+      'centred close-up with fine texture',
+      'three-quarter view from slightly above',
+      'flat lay with generous margins',
+    ],
   },
   'people and family': {
     keywords:
       'people family friend child kid baby couple group crowd picnic wedding party dinner breakfast gathering team school neighbor',
-    settings: ['in a lived-in everyday place', 'around a table with small personal things', 'outdoors in a quiet neighbourhood'],
+    settings: [
+      'in a lived-in everyday place',
+      'around a table with small personal things',
+      'outdoors in a quiet neighbourhood',
+    ],
     lights: ['gentle afternoon light', 'warm lamp light', 'light shade under trees'],
     palettes: ['natural skin-friendly tones', 'faded denim and cream', 'honey and soft green'],
     compositions: ['candid eye-level framing', 'medium shot with room to breathe', 'shallow focus on the gesture'],
@@ -43,7 +59,11 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
     settings: ['in a lush natural habitat', 'among leaves and moss', 'before distant hills'],
     lights: ['soft morning light', 'golden hour backlight', 'mist with pale sun'],
     palettes: ['moss green and clay', 'cool blue and pale gold', 'deep forest greens'],
-    compositions: ['eye-level close-up with shallow depth of field', 'wide view with a small subject', 'low angle from the ground'],
+    compositions: [
+      'eye-level close-up with shallow depth of field',
+      'wide view with a small subject',
+      'low angle from the ground',
+    ],
   },
   'graphic design': {
     keywords:
@@ -72,7 +92,11 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
   'illustration and concept art': {
     keywords:
       'dragon castle fairy elf monster creature fantasy magic spell sword potion dungeon treasure ruin cave village map character hero wizard unicorn phoenix anime manga comic cartoon',
-    settings: ['in a storied world with small hidden details', 'among overgrown ruins', 'on the edge of an unknown land'],
+    settings: [
+      'in a storied world with small hidden details',
+      'among overgrown ruins',
+      'on the edge of an unknown land',
+    ],
     lights: ['painted rim light', 'a glow from within the scene', 'dramatic cloud-broken light'],
     palettes: ['jewel tones on dusk', 'ink and watercolour washes', 'ochre, violet and smoke'],
     compositions: ['sweeping diagonal', 'layered depth with silhouettes', 'character-sheet clarity'],
@@ -80,7 +104,11 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
   'sci-fi and robotics': {
     keywords:
       'robot spaceship space planet alien cyborg android starship galaxy moon mars rocket satellite laboratory machine drone future futuristic cyberpunk computer circuit server hologram astronaut',
-    settings: ['in a precise technical environment', 'among exposed panels and cables', 'inside a quiet orbital station'],
+    settings: [
+      'in a precise technical environment',
+      'among exposed panels and cables',
+      'inside a quiet orbital station',
+    ],
     lights: ['cool indicator glow', 'thin neon edges', 'hard light without atmosphere'],
     palettes: ['gunmetal with cyan accents', 'matte white and signal orange', 'deep black and magenta'],
     compositions: ['isometric clarity', 'vast scale with a tiny subject', 'cutaway view of the workings'],
@@ -99,12 +127,24 @@ export const STYLES: Readonly<Record<VisualInterest, VisualStyle>> = {
 export const MOTIFS: readonly (readonly [names: RegExp, motifs: readonly string[]])[] = [
   [/houseplant|succulent|cact/, ['trailing houseplants on the sill', 'rows of small potted succulents']],
   [/garden|plant|allot|botan/, ['terracotta pots and garden beds', 'climbing beans and seed trays']],
-  [/cook|bak|food|cuisine|recipe|barbecue/, ['steam rising from a kitchen counter', 'fresh herbs and a flour-dusted board']],
+  [
+    /cook|bak|food|cuisine|recipe|barbecue/,
+    ['steam rising from a kitchen counter', 'fresh herbs and a flour-dusted board'],
+  ],
   [/coffee|tea\b|brew/, ['a steaming cup nearby', 'copper kettles and ceramic cups']],
-  [/program|software|develop|coding|linux/, ['lines of glowing code reflected nearby', 'a tidy desk with a mechanical keyboard']],
+  [
+    /program|software|develop|coding|linux/,
+    ['lines of glowing code reflected nearby', 'a tidy desk with a mechanical keyboard'],
+  ],
   [/data|machine.?learning|statist|comput|hardware|pc\b/, ['fine circuit traces', 'a lattice of small status lights']],
-  [/electronic|3d print|maker|robot|engineer/, ['visible screws and printed parts', 'a soldering station in the background']],
-  [/role-?playing|dungeon|tabletop|board.?game|warhammer|magic/, ['dice and a hand-drawn map', 'painted miniatures along the edge']],
+  [
+    /electronic|3d print|maker|robot|engineer/,
+    ['visible screws and printed parts', 'a soldering station in the background'],
+  ],
+  [
+    /role-?playing|dungeon|tabletop|board.?game|warhammer|magic/,
+    ['dice and a hand-drawn map', 'painted miniatures along the edge'],
+  ],
   [/game|gaming|esport/, ['pixel-art details', 'a heads-up display frame']],
   [/anime|manga|comic/, ['cel-shaded outlines', 'speed lines and screentone']],
   [/music|guitar|vinyl|band|piano|synth/, ['vinyl sleeves and a vintage amplifier', 'strings and worn fretboards']],
@@ -116,7 +156,10 @@ export const MOTIFS: readonly (readonly [names: RegExp, motifs: readonly string[
   [/travel|city|local/, ['a folded map and old tickets', 'a distant skyline']],
   [/cycl|bike|motorcycl/, ['a leaning bicycle', 'spokes catching the light']],
   [/car|auto|vehicle/, ['chrome reflections', 'an open garage behind']],
-  [/run|fitness|gym|sport|football|soccer|basketball|baseball|hockey/, ['chalk lines and motion blur', 'stadium lights far off']],
+  [
+    /run|fitness|gym|sport|football|soccer|basketball|baseball|hockey/,
+    ['chalk lines and motion blur', 'stadium lights far off'],
+  ],
   [/pet|dog|cat|animal|bird|aquari|fish/, ['a small animal companion at the edge', 'paw prints in the foreground']],
   [/fashion|sneaker|makeup|beauty|skin/, ['rich fabric folds', 'carefully arranged accessories']],
   [/home|interior|furnit|diy|woodwork|improv/, ['wood shavings and hand tools', 'a half-finished shelf']],

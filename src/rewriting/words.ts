@@ -33,7 +33,13 @@ export function stemOf(word: string): string {
 
 /** Stems of the words that carry meaning, each once, in order. */
 export function contentStems(text: string): string[] {
-  return [...new Set(wordsOf(text).filter((word) => !STOP.has(word)).map(stemOf))];
+  return [
+    ...new Set(
+      wordsOf(text)
+        .filter((word) => !STOP.has(word))
+        .map(stemOf),
+    ),
+  ];
 }
 
 /** What a prompt shows: its first noun phrase. */
