@@ -3,7 +3,9 @@ const layers = [
   ['core'],
   ['kernels'],
   ['graph', 'nn', 'llm'],
-  ['reddit', 'training', 'clustering', 'personas', 'rewriting', 'evaluation'],
+  ['reddit', 'training', 'clustering', 'personas'],
+  ['rewriting'],
+  ['evaluation', 'vision'],
   ['artifacts'],
   ['pipeline'],
   ['cli'],
@@ -34,6 +36,12 @@ module.exports = {
       severity: 'error',
       from: { pathNot: '^src/graph/graphology\\.ts$' },
       to: { path: 'node_modules/graphology' },
+    },
+    {
+      name: 'transformers-enters-through-vision',
+      severity: 'error',
+      from: { pathNot: '^src/vision/clip\\.ts$' },
+      to: { path: '@huggingface/transformers' },
     },
     {
       name: 'pure-folders-touch-no-files',

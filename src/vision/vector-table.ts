@@ -1,0 +1,185 @@
+import { open, readFile } from 'node:fs/promises';
+import {
+  Field,
+  FixedSizeList,
+  Float32,
+  makeData,
+  RecordBatch,
+  RecordBatchFileWriter,
+  Schema,
+  Struct,
+  tableFromIPC,
+  Utf8,
+  vectorFromArray,
+} from 'apache-arrow';
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { InputError, messageOf } from '../core/errors.js';
+
+/** Vectors by id: N rows of D values. */
+export interface VectorTable {
+  readonly ids: readonly string[]; // [N], each once
+  readonly values: Float32Array; // [N, D], finite
+  readonly dim: number; // D
+}
+
+/**
+ * Reads `(id, vector)` from Arrow IPC or Parquet, or a plain matrix from `.npy`, whose ids are the lines of the text file
+ * of the same name (`x.npy` and `x.ids.txt`) or, without one, its row numbers from 0.
+ *
+ * @throws `ERR_VECTORS` for a file of another shape: two lengths, values that are not finite, an id twice, no rows
+ */
+export async function readVectorTable(path: string): Promise<VectorTable> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new InputError('ERR_FILE_MISSING', `${path} cannot be read: ${messageOf(cause)}.`, { path }, { cause });
+  });
+  try {
+    if (/\.npy$/i.test(path)) return checked(path, await npyTable(path, bytes));
+    if (/\.parquet$/i.test(path)) return checked(path, await parquetTable(bytes));
+    return checked(path, arrowTable(bytes));
+  } catch (thrown) {
+    if (thrown instanceof InputError) throw thrown;
+    throw new InputError(
+      'ERR_VECTORS',
+      `${path} is no table of vectors: ${messageOf(thrown)}. Expected Arrow or Parquet with columns id and vector (a list of numbers), or .npy.`,
+      { path },
+      { cause: thrown },
+    );
+  }
+}
+
+/** Columns that hold the id and the vector, under the names that people use. */
+const ID_COLUMNS = ['id', 'user', 'post', 'key', 'image', 'name'];
+const VECTOR_COLUMNS = ['vector', 'embedding', 'values'];
+
+function columnNames(names: readonly string[]): { id: string; vector: string } {
+  const id = ID_COLUMNS.find((name) => names.includes(name));
+  const vector = VECTOR_COLUMNS.find((name) => names.includes(name));
+  if (!id || !vector) throw new Error(`its columns are ${names.join(', ')}`);
+  return { id, vector };
+}
+
+function arrowTable(bytes: Buffer): VectorTable {
+  const table = tableFromIPC(bytes);
+  const { id, vector } = columnNames(table.schema.fields.map((field) => String(field.name)));
+  const ids: string[] = [];
+  for (const value of table.getChild(id) ?? []) ids.push(String(value));
+  const rows = table.getChild(vector);
+  const lists: ArrayLike<number>[] = [];
+  for (const row of rows ?? []) lists.push((row as { toArray(): ArrayLike<number> } | null)?.toArray() ?? []);
+  return packed(ids, lists);
+}
+
+async function parquetTable(bytes: Buffer): Promise<VectorTable> {
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const rows = await parquetReadObjects({ file, compressors });
+  const { id, vector } = columnNames(Object.keys(rows[0] ?? {}));
+  return packed(
+    rows.map((row) => String(row[id])),
+    rows.map((row) => (row[vector] ?? []) as ArrayLike<number>),
+  );
+}
+
+function packed(ids: readonly string[], lists: readonly ArrayLike<number>[]): VectorTable {
+  const dim = lists[0]?.length ?? 0;
+  const values = new Float32Array(lists.length * dim);
+  lists.forEach((list, i) => {
+    if (list.length !== dim) throw new Error(`row ${i + 1} has ${list.length} values and the first ${dim}`);
+    values.set(list, i * dim);
+  });
+  return { ids, values, dim };
+}
+
+/** NumPy's format, version 1 to 3: a two-dimensional C-order array of little-endian float32 or float64. */
+async function npyTable(path: string, bytes: Buffer): Promise<VectorTable> {
+  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY') throw new Error('it has no NumPy header');
+  const wide = bytes[6] > 1;
+  const begin = wide ? 12 : 10;
+  const length = wide ? bytes.readUInt32LE(8) : bytes.readUInt16LE(8);
+  const header = bytes.toString('latin1', begin, begin + length);
+  const type = /'descr':\s*'([^']+)'/.exec(header)?.[1];
+  const shape = /'shape':\s*\((\d+),\s*(\d+)\)/.exec(header);
+  if (!shape || /'fortran_order':\s*True/.test(header)) throw new Error('it is no C-order matrix');
+  if (type !== '<f4' && type !== '<f8') throw new Error(`its numbers are ${type}, expected <f4 or <f8`);
+  const [rows, dim] = [Number(shape[1]), Number(shape[2])];
+  const size = type === '<f4' ? 4 : 8;
+  if (bytes.length !== begin + length + rows * dim * size)
+    throw new Error(`it has ${bytes.length} bytes and its header promises ${begin + length + rows * dim * size}`);
+  const body = bytes.buffer.slice(bytes.byteOffset + begin + length, bytes.byteOffset + bytes.length);
+  const values = size === 4 ? new Float32Array(body) : Float32Array.from(new Float64Array(body));
+  const names = await readFile(path.replace(/\.npy$/i, '.ids.txt'), 'utf8').catch(() => undefined);
+  const ids = names === undefined ? Array.from({ length: rows }, (_, i) => String(i)) : names.trim().split(/\r?\n/);
+  if (ids.length !== rows) throw new Error(`it has ${rows} rows and ${ids.length} ids`);
+  return { ids, values, dim };
+}
+
+function checked(path: string, table: VectorTable): VectorTable {
+  const { ids, values, dim } = table;
+  const fail = (what: string, fields: Record<string, unknown> = {}): never => {
+    throw new InputError('ERR_VECTORS', `${path}: ${what}.`, { path, ...fields });
+  };
+  if (ids.length === 0 || dim === 0) fail('it holds no vectors');
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad !== -1) fail(`the vector of "${ids[Math.floor(bad / dim)]}" has a value that is not finite`);
+  const seen = new Set<string>();
+  for (const id of ids) {
+    if (seen.has(id)) fail(`the id "${id}" is there twice`, { id });
+    seen.add(id);
+  }
+  return table;
+}
+
+const BATCH = 8192;
+
+/** Writes `(id utf8, vector fixed_size_list<f32>[D])` as Arrow IPC, from rows that come one by one. */
+export async function writeVectorTable(
+  path: string,
+  dim: number,
+  rows: AsyncIterable<{ id: string; vector: Float32Array }>,
+): Promise<number> {
+  const list = new FixedSizeList(dim, new Field('item', new Float32(), false));
+  const schema = new Schema([new Field('id', new Utf8(), false), new Field('vector', list, false)]);
+  const writer = new RecordBatchFileWriter();
+  const file = await open(`${path}.tmp`, 'w', 0o600);
+  let count = 0;
+  try {
+    const written = (async () => {
+      for await (const chunk of writer) await file.writeFile(chunk as Uint8Array);
+    })();
+    let ids: string[] = [];
+    let values: Float32Array[] = [];
+    writer.reset(undefined, schema);
+    const flush = () => {
+      if (ids.length === 0) return;
+      const flat = new Float32Array(ids.length * dim);
+      values.forEach((vector, i) => flat.set(vector, i * dim));
+      const item = makeData({ type: new Float32(), nullCount: 0, data: flat });
+      const column = makeData({ type: list, length: ids.length, nullCount: 0, child: item });
+      const names = vectorFromArray(ids, new Utf8()).data[0];
+      const struct = makeData({
+        type: new Struct(schema.fields),
+        length: ids.length,
+        nullCount: 0,
+        children: [names, column],
+      });
+      writer.write(new RecordBatch(schema, struct));
+      ids = [];
+      values = [];
+    };
+    for await (const { id, vector } of rows) {
+      ids.push(id);
+      values.push(vector);
+      count++;
+      if (ids.length >= BATCH) flush();
+    }
+    flush();
+    writer.finish();
+    await written;
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const { rename } = await import('node:fs/promises');
+  await rename(`${path}.tmp`, path);
+  return count;
+}
