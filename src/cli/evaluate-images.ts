@@ -189,7 +189,7 @@ async function evaluateDiversity(shell: Shell, flags: DiversityFlags): Promise<v
   const rows = [];
   for (const { name, set } of sets) {
     const report = cmmdAtSize(set, reference, size, flags.repeats, new Random(flags.seed).fork('cmmd', name), options);
-    const row = { name, size, ...report };
+    const row = { name, ...report };
     rows.push({ ...row, generated: rowsOf(set), full: null as number | null, error: null as number | null });
     if (flags.full) {
       const whole = cmmd(set, reference, options);

@@ -15,7 +15,7 @@ export interface Lift {
   readonly without: Estimate;
   readonly difference: Estimate;
   readonly percent: Estimate; // 100 · difference / without, of means
-  readonly p: number; // two-sided, from the bootstrap distribution of the difference; at least 1 / replicates
+  readonly p: number; // two-sided, from the bootstrap distribution of the difference; at least 2 / replicates
 }
 
 /** Paired lift: units are resampled whole, so prompts that recur with many personas do not count as independent. */
@@ -51,7 +51,7 @@ export function personaLift(
     },
     options,
   );
-  const p = Math.min(1, (2 * Math.min(above, below)) / (options.replicates + 1)); // the sample itself counts as one
+  const p = Math.min(1, (2 * (1 + Math.min(above, below))) / (options.replicates + 1));
   const [withPersona, without, difference, percent] = estimates;
   return { pairs: pairs.length, units: positions.size, withPersona, without, difference, percent, p };
 }

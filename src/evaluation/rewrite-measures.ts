@@ -104,10 +104,10 @@ export function rewriteTables(
   ];
 }
 
+/** What sets a persona apart, in words. Its prose is left out: sentences that all personas share would align with anything. */
 export function personaText({ title, roleplay, interests, traits, aesthetics, facets }: PersonaView): string {
-  return [title, roleplay ?? '', ...interests, ...traits, ...aesthetics, ...facets.map((facet) => facet.title)].join(
-    '. ',
-  );
+  const terms = [title, ...interests, ...traits, ...aesthetics, ...facets.map((facet) => facet.title)];
+  return (interests.length + facets.length > 0 ? terms : [...terms, roleplay ?? '']).join('. ');
 }
 
 function withinPrompts(

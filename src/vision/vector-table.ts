@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import {
   Field,
   FixedSizeList,
@@ -152,7 +152,7 @@ export async function writeVectorTable(
     const flush = () => {
       if (ids.length === 0) return;
       const flat = new Float32Array(ids.length * dim);
-      values.forEach((vector, i) => flat.set(vector, i * dim));
+      for (let i = 0; i < values.length; i++) flat.set(values[i], i * dim);
       const item = makeData({ type: new Float32(), nullCount: 0, data: flat });
       const column = makeData({ type: list, length: ids.length, nullCount: 0, child: item });
       const names = vectorFromArray(ids, new Utf8()).data[0];
@@ -179,7 +179,6 @@ export async function writeVectorTable(
   } finally {
     await file.close();
   }
-  const { rename } = await import('node:fs/promises');
   await rename(`${path}.tmp`, path);
   return count;
 }
