@@ -147,7 +147,12 @@ export const cluster: Stage = {
 };
 
 /** Vectors of some users [length, D], ids ascending. */
-async function readSample(folder: string, users: Uint32Array, dim: number, signal: AbortSignal): Promise<Float32Array> {
+export async function readSample(
+  folder: string,
+  users: Uint32Array,
+  dim: number,
+  signal: AbortSignal,
+): Promise<Float32Array> {
   const vectors = new Float32Array(users.length * dim);
   let first = 0;
   let at = 0;
