@@ -1,12 +1,13 @@
 """The benchmark step of test/bench/kernels.bench.ts in PyTorch: the same mathematics on the same numbers.
 
-    python scripts/bench/kernels_torch.py FOLDER THREADS
+    python scripts/bench/kernels_torch.py FOLDER THREADS [DEVICE]
 
 FOLDER is what writeProblem left. Reads lines "VARIANT" from standard input, runs one step and answers with a line of
 JSON: {"loss", "cpuMs", "wallMs"}. Variants:
 
     dense    [targets, neighbors, channels] tensors, every edge projected
     scatter  as PyTorch Geometric does it: rows projected once, edges gathered, softmax and sums by index_add
+    pyg      GATv2Conv of PyTorch Geometric itself, where it is installed
 """
 
 import json
@@ -18,18 +19,25 @@ import numpy as np
 import torch
 import torch.nn.functional as fn
 
+try:
+    from torch_geometric.nn import GATv2Conv
+except ImportError:
+    GATv2Conv = None
+
 folder = Path(sys.argv[1])
 torch.set_num_threads(int(sys.argv[2]))
+device = torch.device(sys.argv[3] if len(sys.argv) > 3 else "cpu")
+torch.set_default_device(device)
 sizes = json.loads((folder / "sizes.json").read_text())
 B, S, D, H, F, K, K1 = (sizes[key] for key in ("numUsers", "numStates", "D", "H", "F", "K", "K1"))
 
 
 def floats(name, *shape):
-    return torch.from_numpy(np.fromfile(folder / f"{name}.bin", np.float32).reshape(shape).copy())
+    return torch.from_numpy(np.fromfile(folder / f"{name}.bin", np.float32).reshape(shape).copy()).to(device)
 
 
 def ints(name):
-    return torch.from_numpy(np.fromfile(folder / f"{name}.bin", np.int32).astype(np.int64))
+    return torch.from_numpy(np.fromfile(folder / f"{name}.bin", np.int32).astype(np.int64)).to(device)
 
 
 def create():
@@ -72,6 +80,23 @@ def attend_scatter(w, sources, targets, index, features):
     return torch.zeros(count, D).index_add(0, target, (attention[..., None] * z.view(-1, H, D // H)).reshape(-1, D))
 
 
+def attend_pyg(w, sources, targets, index, features):
+    """The layer with the weights of `w` put in its places; what it has beyond ours (a second and a third bias) stays zero."""
+    if "pyg" not in w:
+        w["pyg"] = GATv2Conv((D, D), D // H, heads=H, edge_dim=F, add_self_loops=False)
+        for parameter in (w["pyg"].bias, w["pyg"].lin_r.bias):
+            torch.nn.init.zeros_(parameter).requires_grad_(False)
+        for layer in ("lin_l", "lin_r", "lin_edge"):
+            del w["pyg"]._modules[layer]._parameters["weight"]
+        del w["pyg"].lin_l._parameters["bias"], w["pyg"]._parameters["att"]
+    layer = w["pyg"]
+    layer.lin_l.weight, layer.lin_l.bias = w["source"].T, w["bias"]
+    layer.lin_r.weight, layer.lin_edge.weight, layer.att = w["target"].T, w["edge"].T, w["attn"][None]
+    count, degree = targets.shape[0], index.shape[0] // targets.shape[0]
+    target = torch.arange(count).repeat_interleave(degree)
+    return layer((sources, targets), torch.stack([index, target]), features)
+
+
 def loss_of(rows, weights, attend):
     x = rows[:S]
     states = x
@@ -104,11 +129,15 @@ def step(state, attend):
 
 
 variants = {"dense": attend_dense, "scatter": attend_scatter}
+if GATv2Conv is not None:
+    variants["pyg"] = attend_pyg
 states = {name: create() for name in variants}
-print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
+print(json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "variants": list(variants)}), flush=True)
 for line in sys.stdin:
     name = line.strip()
     wall, cpu = time.perf_counter(), time.process_time()
     loss = step(states[name], variants[name])
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     print(json.dumps({"loss": loss, "cpuMs": (time.process_time() - cpu) * 1000,
                       "wallMs": (time.perf_counter() - wall) * 1000}), flush=True)

@@ -149,6 +149,11 @@ export class CudaDevice {
     return this.peak;
   }
 
+  /** Starts `peakBytes` anew, from what is in use now. */
+  resetPeak(): void {
+    this.peak = this.bytesInUse;
+  }
+
   memory(): { readonly free: number; readonly total: number } {
     return this.driver.memory();
   }
