@@ -5,6 +5,12 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <vector>
+
+#ifdef __linux__
+#include <pthread.h>
+#include <sched.h>
+#endif
 
 namespace pool {
 namespace {
@@ -22,6 +28,8 @@ struct State {
   std::atomic<int64_t> next{0};
   std::atomic<bool> failed{false};
   int64_t tasks = 0;
+  std::vector<std::thread::native_handle_type> handles; // of the workers
+  int avoided = -1;                                     // processor that they stay away from
 };
 
 State& state() {
@@ -39,6 +47,20 @@ void work(State& s, void (*task)(int64_t, void*), void* context, int64_t tasks) 
   } catch (const std::bad_alloc&) {
     s.failed = true;
   }
+}
+
+// Keeps the workers off the caller's processor. On a busy machine the scheduler likes to wake a thread where its waker
+// runs, and there it waits until the job is done.
+void avoid_caller([[maybe_unused]] State& s) {
+#ifdef __linux__
+  const int here = sched_getcpu();
+  if (here < 0 || here == s.avoided) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  CPU_CLR(here, &allowed);
+  for (const auto handle : s.handles) pthread_setaffinity_np(handle, sizeof allowed, &allowed);
+  s.avoided = here;
+#endif
 }
 
 void worker() {
@@ -76,12 +98,16 @@ void run(int64_t tasks, void (*task)(int64_t, void*), void* context) {
     std::lock_guard lock(s.mutex);
     while (s.workers < helpers) {
       try {
-        std::thread(worker).detach();
+        std::thread thread(worker);
+        s.handles.push_back(thread.native_handle());
+        thread.detach();
       } catch (...) {
         break; // no more threads to be had: the ones there are do the work
       }
       s.workers++;
+      s.avoided = -1; // the new one does not know yet
     }
+    avoid_caller(s);
     s.task = task;
     s.context = context;
     s.tasks = tasks;
