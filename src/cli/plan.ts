@@ -1,6 +1,9 @@
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { RunDirectory } from '../artifacts/run-directory.js';
+import { costOf } from '../llm/budget.js';
+import { priceOf } from '../llm/open-model.js';
+import type { RunConfig } from '../pipeline/config.js';
 import { MINE_STAGES } from '../pipeline/mine.js';
 import type { StageState } from '../pipeline/run-stages.js';
 import { resolveInputs } from '../reddit/inputs.js';
@@ -38,7 +41,7 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
   const lines = (bytes - compressed + compressed * DUMP_RATIO) / BYTES_PER_LINE;
   const readers = Math.min(config.threads, files.length);
   const maxPersonas = config.clusters === 'auto' ? 64 : config.clusters;
-  const calls = config.llm === 'template' ? 0 : maxPersonas;
+  const llm = await planModel(run, config, maxPersonas);
   const facts = {
     inputFiles: files.length,
     inputBytes: bytes,
@@ -47,12 +50,7 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
     estimatedPeakMemoryBytes: Math.round(0.4e9 + readers * (compressed > 0 ? WINDOW_BYTES : 0)),
     estimatedDiskBytes: Math.round(lines * 60),
     freeDiskBytes: await freeSpace(flags.out as string),
-    llm: {
-      kind: config.llm,
-      calls,
-      tokensAtMost: calls * (PROMPT_TOKENS + REPLY_TOKENS),
-      server: config.llm === 'template' ? null : (config.llmBaseUrl ?? null),
-    },
+    llm: { kind: config.llm, ...llm, server: config.llm === 'template' ? null : (config.llmBaseUrl ?? null) },
   };
   if (flags.json) {
     shell.print(
@@ -74,11 +72,32 @@ export async function plan(shell: Shell, inputs: readonly string[], flags: Commo
     `disk         about ${formatBytes(facts.estimatedDiskBytes)} (estimate), ${facts.freeDiskBytes === null ? 'free space unknown' : `${formatBytes(facts.freeDiskBytes)} free`}`,
   );
   shell.print(
-    calls === 0
+    config.llm === 'template'
       ? 'llm          template: no calls, no cost'
-      : `llm          ${calls} calls at the most, ${formatCount(facts.llm.tokensAtMost)} tokens at the most, to ${facts.llm.server}`,
+      : `llm          ${llm.exact ? '' : 'at the most '}${formatCount(llm.calls)} calls to ${facts.llm.server ?? config.llm} (${formatCount(llm.known)} recorded already), ` +
+          `about ${formatCount(llm.inputTokens)} tokens in and at the most ${formatCount(llm.outputTokensAtMost)} out; ` +
+          `${llm.costAtMost === null ? 'no price known: name a table with --llm-prices' : `cost at the most ${llm.costAtMost.toFixed(4)}`}`,
   );
   for (const state of states) shell.print(describeState(state));
+}
+
+/** Calls, tokens and cost of the language model: exact once there are clusters, else for as many as there may be. */
+async function planModel(run: RunDirectory | undefined, config: RunConfig, maxPersonas: number) {
+  if (config.llm === 'template')
+    return { exact: true, calls: 0, known: 0, inputTokens: 0, outputTokensAtMost: 0, costAtMost: 0 };
+  const { evidenceInputs, planPersonas } = await import('../pipeline/persona-requests.js');
+  const input = run && (await evidenceInputs(run));
+  if (run && input) return { exact: true, ...(await planPersonas(run, input, config)) };
+  const usage = { inputTokens: maxPersonas * PROMPT_TOKENS, outputTokens: maxPersonas * REPLY_TOKENS };
+  const price = await priceOf(config, config.llmModel ?? config.llm);
+  return {
+    exact: false,
+    calls: maxPersonas,
+    known: 0,
+    inputTokens: usage.inputTokens,
+    outputTokensAtMost: usage.outputTokens,
+    costAtMost: costOf(usage, price),
+  };
 }
 
 /** Room where a folder is to be made: asked of the nearest folder above it that exists. */

@@ -3,6 +3,7 @@ import { explainSystemError } from '../artifacts/run-directory.js';
 import { MinerError, messageOf } from '../core/errors.js';
 import { PACKAGE_VERSION } from '../pipeline/package-version.js';
 import { STAGE_NAMES, type StageName } from '../pipeline/stage.js';
+import type { BatchFlags } from './batch.js';
 import { printConfig } from './config-command.js';
 import { doctor } from './doctor.js';
 import type { EmbedNewFlags } from './embed-new.js';
@@ -152,11 +153,19 @@ function buildProgram(shell: Shell): Command {
       command
         .option('--model <dir>', 'finished run whose model embeds people it has never seen, given with --input')
         .option('--input <path...>', inputHelp);
-    addSettingFlags(command).action(async (flags: CommonFlags & EmbedNewFlags) =>
-      stage === 'embed' && (flags.model || flags.input)
+    if (stage === 'verbalize')
+      command
+        .option('--emit-batch <dir>', 'write the requests for a batch service (OpenAI Batch, vllm run-batch) and stop')
+        .option('--ingest-batch <file...>', 'result files of such a batch, to be recorded before the stage runs');
+    addSettingFlags(command).action(async (flags: CommonFlags & EmbedNewFlags & BatchFlags) => {
+      if (stage === 'verbalize' && flags.emitBatch)
+        return (await import('./batch.js')).emitBatchCommand(shell, flags, flags.emitBatch);
+      if (stage === 'verbalize' && flags.ingestBatch)
+        await (await import('./batch.js')).ingestBatchCommand(shell, flags, flags.ingestBatch);
+      return stage === 'embed' && (flags.model || flags.input)
         ? (await import('./embed-new.js')).embedNew(shell, flags)
-        : runStagesOf(undefined, flags, stage),
-    );
+        : runStagesOf(undefined, flags, stage);
+    });
   }
 
   const planCommand = withRun(

@@ -156,7 +156,7 @@ export function replyJsonSchema(evidence: readonly Evidence[], form: PromptForm 
   return closed(schema, form === 'compact' ? COMPACT_LIMITS : {}) as JsonSchema;
 }
 
-/** Adds limits to texts and lists, and closes objects. */
+/** Adds limits to texts and lists, of which none may be empty then, and closes objects. */
 function closed(schema: unknown, limits: { maxLength?: number; maxItems?: number }): unknown {
   if (Array.isArray(schema)) return schema.map((one) => closed(one, limits));
   if (schema === null || typeof schema !== 'object') return schema;
@@ -164,7 +164,7 @@ function closed(schema: unknown, limits: { maxLength?: number; maxItems?: number
   const { type } = mapped;
   if (type === 'object') return { ...mapped, additionalProperties: false };
   const { maxItems, maxLength } = limits;
-  if (type === 'array' && maxItems) return { ...mapped, maxItems };
+  if (type === 'array' && maxItems) return { ...mapped, minItems: 1, maxItems };
   return type === 'string' && maxLength && !('enum' in mapped) ? { ...mapped, maxLength } : mapped;
 }
 

@@ -106,7 +106,7 @@ async function prepareClusters({ input, config, random }: StageContext): Promise
   const { profiles, corpus } = await profileClusters(input);
   const speakable = speakableClusters(profiles, config);
   const all = await clusterPacks(speakable, corpus, input, config);
-  const packs = all.filter(({ excluded }) => excluded <= MAX_EXCLUDED);
+  const packs = all.filter(isDescribable);
   if (packs.length === 0)
     throw new PrivacyError(
       'ERR_GROUPS_SENSITIVE',
@@ -137,6 +137,11 @@ async function prepareClusters({ input, config, random }: StageContext): Promise
       ...(sensitive > 0 ? [`${sensitive} clusters were not described: sensitive communities set them apart`] : []),
     ],
   };
+}
+
+/** Whether a group is more than the communities that must not be shown. */
+export function isDescribable({ excluded }: EvidencePack): boolean {
+  return excluded <= MAX_EXCLUDED;
 }
 
 /** The clusters of which a persona may be written at all. Throws `PrivacyError` where there is none. */

@@ -78,7 +78,7 @@ describe('groups', () => {
 });
 
 describe('diversity', () => {
-  it('is none among equal texts and full among texts that share no word', () => {
+  it('ignores words that all texts share, is full among texts that share none, and less in between', () => {
     expect(diversity(['a b c', 'a b c'])).toEqual({ meanDistance: 1, distinct2: 0.5 }); // words of all texts weigh nothing
     expect(diversity(['one two', 'three four']).meanDistance).toBe(1);
     expect(diversity(['one two x', 'one two y', 'z']).meanDistance).toBeLessThan(1);
