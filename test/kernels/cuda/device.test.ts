@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { buildEmulatedDriver } from './emulated-driver.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const driver = buildEmulatedDriver();
@@ -9,9 +11,7 @@ const driver = buildEmulatedDriver();
 /** Runs a program in a process of its own, because a process opens one device and keeps it. */
 function run(program: string, environment: Record<string, string>): unknown {
   const code = `
-    import * as tf from '@tensorflow/tfjs-core';
-    import { cudaDevice, whyNoCuda } from './src/kernels/cuda/device.ts';
-    import { useEngine } from './src/kernels/register.ts';
+    const { cudaDevice, whyNoCuda } = await import('./src/kernels/cuda/device.ts');
     const failure = (work) => { try { work(); } catch ({ code, message, fields }) { return { code, message, fields }; } };
     const answer = await (async () => { ${program} })();
     console.log(JSON.stringify(answer ?? null));`;
@@ -34,7 +34,9 @@ describe('without a device', () => {
   });
 
   it('refuses to start the engine with the same words', () => {
-    const program = `try { await useEngine('cuda'); } catch ({ code, message }) { return { code, message }; }`;
+    const program = `
+      const { useEngine } = await import('./src/kernels/register.ts');
+      try { await useEngine('cuda'); } catch ({ code, message }) { return { code, message }; }`;
     expect(run(program, { MINE_PERSONAS_CUDA: 'off' })).toEqual({
       code: 'ERR_ENGINE',
       message: 'The engine cuda does not run here: MINE_PERSONAS_CUDA=off. Leave --device at auto to take what does.',
@@ -79,7 +81,8 @@ describe.skipIf(driver === undefined)('on the emulated device', () => {
 
   it('carries tensors to the device and back unharmed, through pinned memory that holds a part of them', () => {
     const program = `
-      await useEngine('cuda');
+      const tf = await import('@tensorflow/tfjs-core');
+      await (await import('./src/kernels/register.ts')).useEngine('cuda');
       const device = cudaDevice();
       const values = Float32Array.from({ length: 13_000_001 }, (_, i) => i % 1013);
       const address = device.allocate(4 * values.length);

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,9 +31,9 @@ export function buildEmulatedDriver(): string | undefined {
   ].sort();
   const hash = createHash('sha256');
   for (const source of sources) hash.update(readFileSync(source));
-  const folder = join(tmpdir(), `mine-personas-emulated-cuda-${process.getuid?.() ?? 0}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const library = join(folder, `${hash.digest('hex').slice(0, 16)}.so`);
+  const folder = fileURLToPath(new URL('../../../node_modules/.cache/mine-personas', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const library = join(folder, `emulated-cuda-${hash.digest('hex').slice(0, 16)}.so`);
   if (statSync(library, { throwIfNoEntry: false })) return library;
   const unfinished = `${library}.${process.pid}`;
   const flags = ['-std=c++20', '-O2', '-march=native', '-ffp-contract=off', '-shared', '-fPIC', '-w'];
