@@ -1,3 +1,4 @@
+import { byName } from './by-name.js';
 import { wordsOf } from './topics.js';
 
 /**
@@ -110,7 +111,9 @@ const COMPILED: readonly Patterns[] = SENSITIVE_CATEGORIES.map((category) => {
 });
 
 /** The sensitive category that the name of a community falls into; undefined for most. */
-export function sensitivityOf(subreddit: string): SensitiveCategory | undefined {
+export const sensitivityOf = byName(findSensitivity);
+
+function findSensitivity(subreddit: string): SensitiveCategory | undefined {
   const name = subreddit.toLowerCase();
   const joined = name.replace(/[^\p{L}\p{N}]/gu, '');
   if (EXCEPTIONS.has(joined)) return undefined;

@@ -1,3 +1,4 @@
+import { byName } from './by-name.js';
 import type { VisualInterest } from './persona.js';
 
 /**
@@ -25,7 +26,9 @@ export interface Place {
 }
 
 /** The topic whose pattern fits the most letters of the name; undefined where none does. */
-export function topicOf(subreddit: string): Topic | undefined {
+export const topicOf = byName(findTopic);
+
+function findTopic(subreddit: string): Topic | undefined {
   const words = wordsOf(subreddit);
   const joined = words.join('');
   let best: Topic | undefined;
@@ -40,7 +43,9 @@ export function topicOf(subreddit: string): Topic | undefined {
 }
 
 /** The place that the name, or one long word of it, stands for. */
-export function placeOf(subreddit: string): Place | undefined {
+export const placeOf = byName(findPlace);
+
+function findPlace(subreddit: string): Place | undefined {
   const words = wordsOf(subreddit);
   const candidates = [words.join(''), ...words.filter((word) => word.length >= 5)];
   for (const [names, label, country, locale, language] of PLACES)
