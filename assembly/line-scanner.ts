@@ -690,8 +690,11 @@ function skipNumber(p: usize): usize {
 
 @inline
 function skipDigits(p: usize): usize {
-  while (<u32>load<u8>(p) - 0x30 <= 9) p++;
-  return p;
+  while (true) {
+    const mask = i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(p), i8x16.splat(0x30)), i8x16.splat(9)));
+    if (mask != 0) return p + ctz(mask);
+    p += 16;
+  }
 }
 
 /** Behind the array or object at `p`, whatever it holds, up to 64 levels deep. */

@@ -1,10 +1,10 @@
 /** A source of bytes that hands over chunks or, where it can, fills memory of ours. */
 export interface ByteSource extends AsyncIterable<Buffer> {
   /**
-   * Fills the begin of `target`, waiting for at least one byte; 0 at the end. Where it is there, it is used instead of
+   * Fills `target` from `begin` on, waiting for at least one byte; 0 at the end. Where it is there, it is used instead of
    * the iteration, and whoever calls is held up while it waits.
    */
-  readonly readSync?: ((target: Buffer) => number) | undefined;
+  readonly readSync?: ((target: Buffer, begin: number) => number) | undefined;
   /** Throws where what was read by `readSync` was not the whole. */
   readonly finish?: (() => Promise<void>) | undefined;
   readonly close?: (() => void) | undefined;
@@ -33,18 +33,18 @@ export class ByteStream implements AsyncIterable<Buffer> {
     return this.head.subarray(0, length);
   }
 
-  /** Fills the begin of `target`, which has room for at least one byte; 0 at the end. */
-  read(target: Buffer): number | Promise<number> {
+  /** Fills `target` from `begin` on, where it has room for at least one byte; returns how many, 0 at the end. */
+  read(target: Buffer, begin: number): number | Promise<number> {
     const { readSync, finish } = this.source;
-    if (readSync === undefined || this.head.length > 0) return this.readChunk(target);
-    const got = readSync(target);
+    if (readSync === undefined || this.head.length > 0) return this.readChunk(target, begin);
+    const got = readSync(target, begin);
     this.bytes += got;
     return got > 0 || finish === undefined ? got : finish().then(() => 0);
   }
 
-  private async readChunk(target: Buffer): Promise<number> {
+  private async readChunk(target: Buffer, begin: number): Promise<number> {
     if (this.head.length === 0) this.head = (await this.next()) ?? this.head;
-    const got = this.head.copy(target);
+    const got = this.head.copy(target, begin);
     this.head = this.head.subarray(got);
     this.bytes += got;
     return got;
@@ -67,7 +67,7 @@ export class ByteStream implements AsyncIterable<Buffer> {
     const { readSync, finish } = this.source;
     if (readSync !== undefined) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const got = readSync(chunk);
+      const got = readSync(chunk, 0);
       if (got === 0) await finish?.();
       return got === 0 ? undefined : chunk.subarray(0, got);
     }

@@ -92,8 +92,8 @@ export async function* childOutput(program: string, args: string[], input: Child
 
 /** A program whose output is read by waiting for it. */
 export interface BlockingChild {
-  /** Fills the begin of `target` with at least one byte; 0 at the end of the output. */
-  readSync(target: Buffer): number;
+  /** Fills `target` from `begin` on with at least one byte; 0 at the end of the output. */
+  readSync(target: Buffer, begin: number): number;
   /** Call at the end of the output; throws where the program did not end well. */
   finish(): Promise<void>;
   close(): void;
@@ -120,7 +120,7 @@ export async function openBlockingChild(
   input.position = () => sharedPosition(file);
   let isOpen = true;
   return {
-    readSync: (target) => readSync(pipe.read, target, 0, target.length, null),
+    readSync: (target, begin) => readSync(pipe.read, target, begin, target.length - begin, null),
     finish: ended,
     close() {
       if (!isOpen) return;

@@ -81,9 +81,9 @@ export async function openDecompressed(
         }
       },
       ...(child && {
-        readSync(target: Buffer) {
+        readSync(target: Buffer, begin: number) {
           try {
-            const length = child.readSync(target);
+            const length = child.readSync(target, begin);
             limit.count(length);
             return length;
           } catch (error) {
@@ -264,7 +264,7 @@ async function decodeByChild(
 async function* chunksOf(child: BlockingChild): AsyncGenerator<Buffer> {
   for (;;) {
     const chunk = Buffer.allocUnsafe(MIN_CHUNK);
-    const length = child.readSync(chunk);
+    const length = child.readSync(chunk, 0);
     if (length === 0) return await child.finish();
     yield chunk.subarray(0, length);
   }

@@ -36,7 +36,7 @@ export async function scanLines(stream: ByteStream, scanner: LineScanner, receiv
       have = await passLongLine(stream, window, receiver);
       lines++;
     }
-    const reading = stream.read(window.subarray(have));
+    const reading = stream.read(window, have);
     const got = typeof reading === 'number' ? reading : await reading;
     atEnd = got === 0;
     have += got;
@@ -64,7 +64,7 @@ async function passLongLine(stream: ByteStream, window: Buffer, receiver: LineRe
     }
     length += end;
     if (end < have) break; // at a newline
-    have = await stream.read(window);
+    have = await stream.read(window, 0);
     if (have === 0) break;
     const newline = window.subarray(0, have).indexOf(NEWLINE);
     end = newline === -1 ? have : newline;
