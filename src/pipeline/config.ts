@@ -27,6 +27,10 @@ export const configSchema = z.strictObject({
     .default('stop')
     .describe('what to do with an input file that is damaged or no dump: end the run, or go on without it and say so'),
   bots: z.string().optional().describe('file of bot accounts to drop, one a line, beside the built-in list and rules'),
+  botBehaviour: z
+    .enum(['drop', 'keep'])
+    .default('drop')
+    .describe('what to do with accounts that act like programs by their rate, repetition or regularity'),
   suppress: z.string().optional().describe('file of people who must not appear: names or pseudonyms, one a line'),
   excludeSubreddits: z.string().optional().describe('file of subreddits to leave out, one a line'),
   over18Subreddits: z

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { TableWriter, writeTable } from '../artifacts/arrow.js';
 import { hashFile, hashValue } from '../artifacts/manifest.js';
-import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS } from '../artifacts/tables.js';
+import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS, SNIPPETS } from '../artifacts/tables.js';
 import { InputError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { type ExclusionLists, parseNameList } from '../reddit/exclusions.js';
@@ -11,6 +11,7 @@ import { DROP_REASONS } from '../reddit/records.js';
 import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
 import { pick, type RunConfig } from './config.js';
 import { type ScannedFile, type ScannedFiles, scanFiles } from './scan-files.js';
+import { SnippetTable } from './snippet-table.js';
 import type { Job, Stage, StageContext, StageSummary } from './stage.js';
 import { takeShards } from './take-shards.js';
 
@@ -25,7 +26,7 @@ const PIPE_ID = `${process.pid}-${process.hrtime.bigint()}`;
 const VERSION = 2;
 
 /** The settings that decide what becomes of a line. */
-const SCAN_SETTINGS = ['format', 'columns', 'onBadLine', 'includeOver18'] as const;
+const SCAN_SETTINGS = ['format', 'columns', 'onBadLine', 'includeOver18', 'snippets'] as const;
 
 /** Pseudonyms of people whom the command forget removed from the run: they stay out when the input is read again. */
 export const FORGOTTEN_FILE = 'forgotten.txt';
@@ -35,7 +36,7 @@ export const ingest: Stage = {
   name: 'ingest',
   version: VERSION,
   inputs: [],
-  config: (config) => pick(config, ...SCAN_SETTINGS, 'onBadFile'),
+  config: (config) => pick(config, ...SCAN_SETTINGS, 'onBadFile', 'botBehaviour'),
   async external(job) {
     const files = await resolveInputs(job.inputs);
     return { inputs: files.map(identityOf), ...(await listsOf(job)) };
@@ -61,6 +62,7 @@ export const ingest: Stage = {
         onBadLine: config.onBadLine,
         format: config.format,
         columns: config.columns,
+        snippets: config.snippets,
         log,
         signal: context.signal,
       },
@@ -154,12 +156,14 @@ async function mergeScans(
     scanned.map(({ runSet }) => runSet),
     {
       scratchDirectory: context.scratch,
+      dropPrograms: config.botBehaviour === 'drop',
       dropSubreddit: (key) => (over18.has(key) ? 'over-18-subreddit' : undefined),
     },
   );
   const { subreddits, totals } = merge;
   const interactions = new TableWriter(folder, INTERACTIONS);
   const users = new TableWriter(folder, INGESTED_USERS);
+  const snippets = config.snippets ? await SnippetTable.open(folder, scanned, subreddits) : undefined;
   let merged = 0;
   let numUsers = 0;
   for (const batch of merge.batches) {
@@ -167,12 +171,14 @@ async function mergeScans(
     signal.throwIfAborted();
     interactions.append(interactionColumns(batch));
     users.append(userColumns(batch, numUsers));
+    snippets?.takeUsers(batch, numUsers);
     numUsers += batch.userHi.length;
     merged += batch.user.length;
     log.progress({ task: 'ingest: merge', done: merged, unit: 'interactions' });
   }
   interactions.close();
   users.close();
+  const numSnippets = snippets?.close();
   writeTable(folder, INGESTED_SUBREDDITS, {
     id: Uint32Array.from(subreddits, (_, i) => i),
     name: subreddits.map(({ name }) => name),
@@ -191,12 +197,14 @@ async function mergeScans(
       [INTERACTIONS.file]: totals.numInteractions,
       [INGESTED_USERS.file]: numUsers,
       [INGESTED_SUBREDDITS.file]: subreddits.length,
+      ...(numSnippets !== undefined && { [SNIPPETS.file]: numSnippets }),
     },
     accounting: [accounting],
     counts: {
       users: numUsers,
       subreddits: subreddits.length,
       interactions: totals.numInteractions,
+      botsByBehaviour: totals.programs,
       ...(skipped.length > 0 && { skippedFiles: skipped }),
       ...(copies.length > 0 && { copies }),
       decompressedBytes: scanned.reduce((sum, { counts }) => sum + counts.bytes, 0),

@@ -7,9 +7,11 @@ import type { Log } from '../core/log.js';
 import { filesAtOnce } from '../reddit/decoder-memory.js';
 import { createExclusions, type ExclusionLists } from '../reddit/exclusions.js';
 import type { InputFile } from '../reddit/inputs.js';
+import { subredditKey } from '../reddit/records.js';
 import type { RunSet } from '../reddit/run-file.js';
 import { RunWriter } from '../reddit/run-writer.js';
 import { scanInput } from '../reddit/scan.js';
+import { type KeptText, SnippetSample } from '../reddit/snippets.js';
 import type { ScanCounts, ScanOptions, ScanProgress } from '../reddit/tally.js';
 
 /** A file to scan, under an id that stands for the file and for all that its scan depends on. */
@@ -28,6 +30,7 @@ export interface ScanFilesOptions {
   readonly onBadLine: 'count' | 'stop';
   readonly format: 'auto' | 'dump' | 'table' | 'arrow' | 'parquet';
   readonly columns: readonly string[];
+  readonly snippets: boolean; // whether to keep a sample of texts
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -37,6 +40,12 @@ export interface ScannedFile {
   readonly name: string;
   readonly runSet: RunSet;
   readonly counts: ScanCounts;
+  readonly snippets: string | undefined; // file of `SnippetLine`s
+}
+
+/** A kept text on its way from a scan to the stage's table. */
+export interface SnippetLine extends KeptText {
+  readonly subreddit: string; // as `subredditKey` gives it
 }
 
 /** A file that was left out because it is damaged or no dump. */
@@ -53,7 +62,8 @@ export interface ScannedFiles {
 }
 
 /** What a thread needs to scan one file; plain data. */
-interface ScanTask extends Pick<ScanFilesOptions, 'keyWords' | 'exclusions' | 'onBadLine' | 'format' | 'columns'> {
+interface ScanTask
+  extends Pick<ScanFilesOptions, 'keyWords' | 'exclusions' | 'onBadLine' | 'format' | 'columns' | 'snippets'> {
   readonly file: InputFile;
   readonly folder: string;
 }
@@ -131,8 +141,8 @@ async function scanFile(
   const folder = `${options.scratch}/${id}`;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { keyWords, exclusions, onBadLine, format, columns } = options;
-  const task: ScanTask = { file, folder, keyWords, exclusions, onBadLine, format, columns };
+  const { keyWords, exclusions, onBadLine, format, columns, snippets } = options;
+  const task: ScanTask = { file, folder, keyWords, exclusions, onBadLine, format, columns, snippets };
   const scanned =
     (options.threads > 1 || file.bytes >= THREAD_BYTES) && !file.isStdin && canStartThreads()
       ? await scanInThread(task, signal, onProgress)
@@ -158,7 +168,9 @@ async function assertUnchanged({ path, bytes, mtimeMs }: InputFile): Promise<voi
 
 /** The scan in the folder it was moved to. */
 function locate(folder: string, scanned: ScannedFile): ScannedFile {
-  return { ...scanned, runSet: { ...scanned.runSet, path: `${folder}/${basename(scanned.runSet.path)}` } };
+  const there = (path: string) => `${folder}/${basename(path)}`;
+  const { runSet, snippets } = scanned;
+  return { ...scanned, runSet: { ...runSet, path: there(runSet.path) }, snippets: snippets && there(snippets) };
 }
 
 async function scanHere(
@@ -179,16 +191,30 @@ async function scanHere(
   };
   let writer = new RunWriter({ directory: folder, name: 'runs' });
   let counts: ScanCounts;
+  let snippets = task.snippets ? new SnippetSample() : undefined;
   try {
-    counts = await scanInput(file, options, writer);
+    counts = await scanInput(file, { ...options, snippets }, writer);
   } catch (error) {
     if (!isMismatch(error) || file.isStdin) throw error;
     writer = new RunWriter({ directory: folder, name: 'runs-again' });
-    counts = await scanInput(file, { ...options, scanner: 'json' }, writer);
+    snippets = task.snippets ? new SnippetSample() : undefined;
+    counts = await scanInput(file, { ...options, snippets, scanner: 'json' }, writer);
     counts = { ...counts, note: `${error.message} The file was read by JSON.parse alone.` };
   }
   const runSet = await writer.finish();
-  return { name: nameOf(file), runSet, counts };
+  const snippetFile = snippets && `${folder}/snippets.ndjson`;
+  if (snippets && snippetFile) await writeSnippets(snippetFile, snippets, writer);
+  return { name: nameOf(file), runSet, counts, snippets: snippetFile };
+}
+
+async function writeSnippets(path: string, sample: SnippetSample, writer: RunWriter): Promise<void> {
+  const lines: string[] = [];
+  for (const [subreddit, texts] of sample.entries()) {
+    const key = subredditKey(writer.nameOf(subreddit));
+    for (const { userHi, userLo, createdUtc, text } of texts)
+      lines.push(`${JSON.stringify({ subreddit: key, userHi, userLo, createdUtc, text } satisfies SnippetLine)}\n`);
+  }
+  await writeFileDurably(path, lines.join(''));
 }
 
 function isMismatch(error: unknown): error is errors.MinerError {

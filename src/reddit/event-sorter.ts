@@ -1,4 +1,4 @@
-const EVENT_WORDS = 5;
+export const EVENT_WORDS = 6;
 const BUCKET_BITS = 9;
 const NUM_BUCKETS = 1 << BUCKET_BITS;
 const MAX_DIGIT_BITS = 13;
@@ -8,7 +8,7 @@ const INSERTION_SIZE = 24; // events; more are left to the engine's sort
 export type OnUser = (events: Uint32Array, order: Uint32Array, begin: number, end: number) => void;
 
 /**
- * Groups events by user, users ascending by hash. An event is five u32 words, of which the first two are the hash, high
+ * Groups events by user, users ascending by hash. An event is six u32 words, of which the first two are the hash, high
  * word first; the order of a user's events is left open.
  *
  * Hashes are spread evenly. So the events are first dealt out by their highest 9 bits into buckets that fit the cache,
@@ -52,6 +52,7 @@ export class EventSorter {
       dealt[to + 2] = events[at + 2];
       dealt[to + 3] = events[at + 3];
       dealt[to + 4] = events[at + 4];
+      dealt[to + 5] = events[at + 5];
     }
   }
 

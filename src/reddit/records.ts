@@ -15,6 +15,7 @@ export const DROP_REASONS = [
   'deleted-author', // [deleted] or [removed]
   'bad-author-name', // not a name that Reddit gives out
   'bot', // listed as a bot or named like one
+  'bot-behaviour', // acts like a program: see behaviour.ts
   'suppressed', // asked to be left out
   'no-subreddit', // promoted posts that belong to no community
   'bad-subreddit-name', // not the name of a community
@@ -35,10 +36,11 @@ export interface Action {
   score: number; // int32; 0 when null or missing
   createdUtc: number; // s since 1970, in [0, 2^32); 0 when unknown
   over18: boolean;
+  text: string; // title of a post, body of a comment, as Latin-1: see `readAction`; '' when there is none
 }
 
 export function newAction(): Action {
-  return { kind: 'comment', author: '', subreddit: '', score: 0, createdUtc: 0, over18: false };
+  return { kind: 'comment', author: '', subreddit: '', score: 0, createdUtc: 0, over18: false, text: '' };
 }
 
 /** Reddit allows 3 to 20; accounts of the first years are a little longer or shorter. */
@@ -80,6 +82,7 @@ export function readAction(line: Buffer, begin: number, end: number, action: Act
   action.score = 0;
   action.createdUtc = 0;
   action.over18 = false;
+  action.text = '';
 
   if (line[begin] === 0xef && line[begin + 1] === 0xbb && line[begin + 2] === 0xbf) begin += 3; // byte order mark
   // Latin-1 keeps every ASCII byte in place and never fails; the fields we read are ASCII, and V8 parses it faster.
@@ -103,6 +106,8 @@ export function readAction(line: Buffer, begin: number, end: number, action: Act
   const createdUtc = secondsOf(record.created_utc);
   action.createdUtc = createdUtc ?? 0;
   action.over18 = record.over_18 === true;
+  const written = action.kind === 'post' ? record.title : record.body;
+  if (typeof written === 'string') action.text = written;
   const subredditProblem = readSubreddit(record.subreddit, action);
   if (createdUtc === null) return 'not-a-record';
   return readAuthor(record.author, action) ?? subredditProblem;

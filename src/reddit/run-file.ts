@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { IntegrityError, messageOf } from '../core/errors.js';
+import type { BehaviourRow } from './behaviour.js';
 
 /**
  * Sorted runs on disk: the half-way house between scanned events and the merged table of interactions.
@@ -32,7 +33,7 @@ const MAX_ROW_WORDS = 2 + 8; // with the user
 const HEADER_BYTES = 40;
 const CHECKSUM_OFFSET = HEADER_BYTES - 4;
 const MAGIC = 'MPERSRUN';
-const VERSION = 2;
+const VERSION = 3;
 const WRITE_WORDS = 2 ** 18; // 1 MiB
 
 /** One run file and what must be found in it. */
@@ -265,6 +266,9 @@ export class RunFileReader {
   }
 }
 
+/** Columns of `behaviours` in a run set. */
+const BEHAVIOUR_COLUMNS = ['userHi', 'userLo', 'events', 'days', 'repeated', 'gaps', 'regularGaps'] as const;
+
 const runSetContent = z.strictObject({
   numEvents: z.int().nonnegative(),
   runs: z.array(
@@ -276,6 +280,7 @@ const runSetContent = z.strictObject({
     }),
   ),
   subreddits: z.array(z.string()), // position = id in the runs
+  behaviours: z.array(z.array(z.int().nonnegative()).length(BEHAVIOUR_COLUMNS.length)), // of busy accounts, a row a run
 });
 const runSetFile = z.strictObject({
   format: z.literal('mine-personas run set'),
@@ -290,12 +295,14 @@ export async function writeRunSet(
   runs: readonly Run[],
   numEvents: number,
   subreddits: readonly string[],
+  behaviours: readonly BehaviourRow[] = [],
 ): Promise<RunSet> {
   for (const run of runs) await syncFile(run.path);
   const content: z.infer<typeof runSetContent> = {
     numEvents,
     runs: runs.map(({ path, numRows, numWords, checksum }) => ({ file: basename(path), numRows, numWords, checksum })),
     subreddits: [...subreddits],
+    behaviours: behaviours.map((row) => BEHAVIOUR_COLUMNS.map((column) => row[column])),
   };
   const checksum = crc32(JSON.stringify(content));
   const file: z.infer<typeof runSetFile> = { format: 'mine-personas run set', version: VERSION, checksum, content };
@@ -313,20 +320,23 @@ export async function writeRunSet(
 }
 
 /** The run set that an earlier process finished at `path`; `ERR_RUN_SET` where the file is missing or damaged. */
-export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: string[] } {
+export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: string[]; behaviours: BehaviourRow[] } {
   let file: z.infer<typeof runSetFile>;
   try {
     file = runSetFile.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
     throw runSetError(path, messageOf(error), error);
   }
-  const { numEvents, runs, subreddits } = file.content;
-  const got = crc32(JSON.stringify({ numEvents, runs, subreddits }));
+  const { numEvents, runs, subreddits, behaviours } = file.content;
+  const got = crc32(JSON.stringify({ numEvents, runs, subreddits, behaviours }));
   if (got !== file.checksum) throw runSetError(path, `expected checksum ${file.checksum}, got ${got}`);
 
   const directory = dirname(path);
   const located = runs.map(({ file, ...run }) => ({ path: join(directory, file), ...run }));
-  return { path, numEvents, runs: located, subreddits };
+  const rows = behaviours.map(
+    (row) => Object.fromEntries(BEHAVIOUR_COLUMNS.map((column, c) => [column, row[c]])) as unknown as BehaviourRow,
+  );
+  return { path, numEvents, runs: located, subreddits, behaviours: rows };
 }
 
 /** `ERR_RUN_FILE`: what is at `path` is not the run that was written there. */

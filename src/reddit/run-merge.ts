@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
+import { BEHAVIOUR_RULES, type Behaviour, type BehaviourRow, type BehaviourRule, programRule } from './behaviour.js';
 import { subredditKey } from './records.js';
 import { type Run, RunFileReader, RunFileWriter, type RunSet, readRunSet, runError } from './run-file.js';
 import { compareBytes } from './run-writer.js';
@@ -10,6 +11,8 @@ export interface MergeOptions {
   readonly scratchDirectory: string; // exists, for this merge alone; used when there are more than `maxOpenRuns` runs
   /** Why a subreddit (its `subredditKey`) stays out of the graph, or undefined where it stays in. Same answer every time. */
   readonly dropSubreddit?: ((key: string) => string | undefined) | undefined;
+  /** Leaves out accounts that act like programs; default true. */
+  readonly dropPrograms?: boolean | undefined;
   readonly maxOpenRuns?: number; // at least 2, default 256
   readonly batchRows?: number; // rows of a batch, default 65,536
 }
@@ -42,6 +45,7 @@ export interface MergeTotals {
   droppedRows: Record<string, number>; // by reason
   numUsers: number;
   numInteractions: number; // rows of all batches
+  readonly programs: Record<BehaviourRule, { users: number; rows: number; interactions: number }>; // left out
 }
 
 export interface RunMerge {
@@ -59,10 +63,17 @@ export interface RunMerge {
  * run may show only at its end, so keep nothing of the batches unless the last one has come.
  */
 export function mergeRuns(runSets: readonly RunSet[], options: MergeOptions): RunMerge {
-  const totals: MergeTotals = { readRows: 0, keptRows: 0, droppedRows: {}, numUsers: 0, numInteractions: 0 };
+  const totals: MergeTotals = {
+    readRows: 0,
+    keptRows: 0,
+    droppedRows: {},
+    numUsers: 0,
+    numInteractions: 0,
+    programs: noPrograms(),
+  };
   for (const { numEvents } of runSets) totals.readRows += numEvents;
-  const { subreddits, sources, reasons } = openRunSets(runSets, options.dropSubreddit);
-  return { subreddits, totals, batches: mergeSources(sources, subreddits.length, reasons, totals, options) };
+  const { subreddits, sources, reasons, programs } = openRunSets(runSets, options);
+  return { subreddits, totals, batches: mergeSources(sources, subreddits.length, reasons, programs, totals, options) };
 }
 
 /** A run and what its subreddit ids mean: the canonical id, or ~r where the subreddit is dropped for reasons[r]. */
@@ -74,13 +85,15 @@ interface Source {
 /** Ranks the kept subreddits of all sets by key. */
 function openRunSets(
   runSets: readonly RunSet[],
-  dropSubreddit: MergeOptions['dropSubreddit'],
-): { subreddits: Subreddit[]; sources: Source[]; reasons: string[] } {
+  { dropSubreddit, dropPrograms = true }: MergeOptions,
+): { subreddits: Subreddit[]; sources: Source[]; reasons: string[]; programs: Programs } {
   const firstSeen = new Map<string, number>(); // position in `seen`; dropped names, perhaps millions, are not kept
   const seen: { key: string; name: string }[] = [];
   const reasons: string[] = [];
+  const sums = new Map<string, Behaviour>();
   const sets = runSets.map(({ path }) => {
-    const { runs, subreddits } = readRunSet(path);
+    const { runs, subreddits, behaviours } = readRunSet(path);
+    if (dropPrograms) for (const row of behaviours) addBehaviour(sums, row);
     const ids = Int32Array.from(subreddits, (name) => {
       const key = subredditKey(name);
       const reason = dropSubreddit?.(key);
@@ -103,7 +116,41 @@ function openRunSets(
   });
   for (const { ids } of sets) for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) ids[i] = rank[ids[i]];
   const sources = sets.flatMap(({ runs, ids }) => runs.map((run) => ({ run, canonicalIds: ids })));
-  return { subreddits: order.map((i) => seen[i]), sources, reasons };
+  return { subreddits: order.map((i) => seen[i]), sources, reasons, programs: programsOf(sums) };
+}
+
+/** Accounts that act like programs, by `userKey`, and the rule that tells. */
+type Programs = ReadonlyMap<string, BehaviourRule>;
+
+function userKey(userHi: number, userLo: number): string {
+  return `${userHi},${userLo}`;
+}
+
+function addBehaviour(sums: Map<string, Behaviour>, { userHi, userLo, ...row }: BehaviourRow): void {
+  const key = userKey(userHi, userLo);
+  const sum = sums.get(key);
+  if (sum === undefined) sums.set(key, row);
+  else for (const name of Object.keys(row) as (keyof Behaviour)[]) sum[name] += row[name];
+}
+
+function programsOf(sums: ReadonlyMap<string, Behaviour>): Programs {
+  const programs = new Map<string, BehaviourRule>();
+  for (const [key, behaviour] of sums) {
+    const rule = programRule(behaviour);
+    if (rule !== null) programs.set(key, rule);
+  }
+  return programs;
+}
+
+function noPrograms(): MergeTotals['programs'] {
+  const none = () => ({ users: 0, rows: 0, interactions: 0 });
+  return { rate: none(), repetition: none(), regularity: none() };
+}
+
+function countProgram(effect: { users: number; rows: number; interactions: number }, sums: UserSums): void {
+  effect.users++;
+  effect.interactions += sums.size;
+  for (let i = 0; i < sums.size; i++) effect.rows += sums.rows[sums.slotAt(i)];
 }
 
 function indexOrPush(list: string[], item: string): number {
@@ -116,6 +163,7 @@ function* mergeSources(
   sources: readonly Source[],
   numSubreddits: number,
   reasons: readonly string[],
+  programs: Programs,
   totals: MergeTotals,
   options: MergeOptions,
 ): Generator<UserBatch, void, undefined> {
@@ -132,13 +180,15 @@ function* mergeSources(
       queue.push({ run: mergeToRun(group, numSubreddits, dropped, path), canonicalIds: undefined });
       for (const { run } of group) if (scratchPaths.has(run.path)) rmSync(run.path);
     }
-    yield* mergeToBatches(queue, numSubreddits, dropped, totals, options.batchRows ?? 65_536);
+    yield* mergeToBatches(queue, numSubreddits, dropped, programs, totals, options.batchRows ?? 65_536);
   } finally {
     for (const path of scratchPaths) rmSync(path, { force: true });
   }
 
   for (const reason of [...reasons].sort(compareBytes)) totals.droppedRows[reason] = dropped[reasons.indexOf(reason)];
-  const accounted = dropped.reduce((sum, rows) => sum + rows, totals.keptRows);
+  const programRows = BEHAVIOUR_RULES.reduce((sum, rule) => sum + totals.programs[rule].rows, 0);
+  if (programRows > 0) totals.droppedRows['bot-behaviour'] = programRows;
+  const accounted = dropped.reduce((sum, rows) => sum + rows, totals.keptRows + programRows);
   if (accounted !== totals.readRows) {
     const message = `The runs hold ${accounted} input rows, expected ${totals.readRows} as their sets say. Scan the inputs again.`;
     throw new IntegrityError('ERR_ROW_ACCOUNTING', message, { ...totals, accounted });
@@ -177,6 +227,7 @@ function* mergeToBatches(
   sources: readonly Source[],
   numSubreddits: number,
   dropped: Float64Array,
+  programs: Programs,
   totals: MergeTotals,
   batchRows: number,
 ): Generator<UserBatch, void, undefined> {
@@ -188,6 +239,11 @@ function* mergeToBatches(
     while (merge.next()) {
       const { sums } = merge;
       if (sums.size === 0) continue;
+      const rule = programs.size > 0 ? programs.get(userKey(merge.userHi, merge.userLo)) : undefined;
+      if (rule !== undefined) {
+        countProgram(totals.programs[rule], sums);
+        continue;
+      }
       sums.sort();
       if (numRows > 0 && numRows + sums.size > batchRows) {
         yield cutBatch(batch, numUsers, numRows);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
-import { EventSorter } from './event-sorter.js';
+import { type BehaviourRow, MIN_EVENTS, measureBehaviour } from './behaviour.js';
+import { EVENT_WORDS, EventSorter } from './event-sorter.js';
 import { subredditKey } from './records.js';
 import { MAX_SUBREDDITS, type Run, RunFileWriter, type RunSet, writeRunSet } from './run-file.js';
 import { overflowError, UserSums } from './user-sums.js';
@@ -8,16 +9,16 @@ import { overflowError, UserSums } from './user-sums.js';
 export interface RunWriterOptions {
   readonly directory: string; // exists; runs and their set are written here
   readonly name: string; // of the input, unique in the directory; begins every file name
-  readonly eventsPerRun?: number; // R, at least 1, default 2^22: 44 bytes of memory each
+  readonly eventsPerRun?: number; // R, at least 1, default 2^22: 52 bytes of memory each
 }
 
-/** An event in memory: five u32 words. */
-const EVENT_WORDS = 5;
+/** Words of an event in memory. */
 const HI = 0; // upper half of the user's hash
 const LO = 1;
 const TAG = 2; // subreddit, POST, WIDE
 const TIME = 3; // s; of a wide event its place among the wide ones
 const SCORE = 4; // i32
+const MARK = 5; // of the text, 0 = none
 const POST = 0x40000000;
 const WIDE = 0x80000000;
 
@@ -51,6 +52,7 @@ export class RunWriter {
   private readonly runs: Run[] = [];
   private numEvents = 0; // written
   private sums = new UserSums(1024);
+  private readonly behaviours: BehaviourRow[] = [];
 
   constructor(private readonly options: RunWriterOptions) {
     this.capacity = Math.max(1, options.eventsPerRun ?? 2 ** 22);
@@ -63,6 +65,11 @@ export class RunWriter {
     return this.idBySpelling.get(subreddit) ?? this.learnSpelling(subreddit);
   }
 
+  /** How a community is spelled for display, so far. */
+  nameOf(id: number): string {
+    return this.displayNames[id];
+  }
+
   /**
    * Takes one input row; `subreddit` from `intern`.
    *
@@ -70,6 +77,7 @@ export class RunWriter {
    * @param posts    u32; `comments` likewise
    * @param score    integer within ±2^53
    * @param firstUtc u32 seconds, 0 = unknown; `lastUtc` likewise
+   * @param mark     u32 that stands for the text, 0 = none
    */
   add(
     userHi: number,
@@ -80,6 +88,7 @@ export class RunWriter {
     score: number,
     firstUtc: number,
     lastUtc: number,
+    mark = 0,
   ): void {
     const at = this.size * EVENT_WORDS;
     const { events } = this;
@@ -89,8 +98,10 @@ export class RunWriter {
       events[at + TAG] = posts === 1 ? subreddit | POST : subreddit;
       events[at + TIME] = firstUtc;
       events[at + SCORE] = score;
+      events[at + MARK] = mark;
     } else {
       events[at + TAG] = subreddit | WIDE;
+      events[at + MARK] = 0;
       events[at + TIME] = this.addWide(posts, comments, score, firstUtc, lastUtc);
     }
     if (++this.size === this.capacity) this.writeRun();
@@ -100,7 +111,13 @@ export class RunWriter {
   async finish(): Promise<RunSet> {
     this.writeRun();
     const { directory, name } = this.options;
-    return writeRunSet(join(directory, `${name}.runset.json`), this.runs, this.numEvents, this.displayNames);
+    return writeRunSet(
+      join(directory, `${name}.runset.json`),
+      this.runs,
+      this.numEvents,
+      this.displayNames,
+      this.behaviours,
+    );
   }
 
   private addWide(posts: number, comments: number, score: number, firstUtc: number, lastUtc: number): number {
@@ -166,6 +183,7 @@ export class RunWriter {
       file.row(subreddit, isPost, 1 - isPost, 1, sorted[head + SCORE] | 0, time, time, true);
       return;
     }
+    if (end - begin >= MIN_EVENTS) this.measure(sorted, order, begin, end);
     for (let i = begin; i < end; i++) {
       const at = order[i] * EVENT_WORDS;
       const tag = sorted[at + TAG];
@@ -194,6 +212,24 @@ export class RunWriter {
       );
     }
     sums.clear();
+  }
+
+  /** Notes how a busy account of a dump behaves; rows of tables, which sum up many actions, tell nothing of it. */
+  private measure(sorted: Uint32Array, order: Uint32Array, begin: number, end: number): void {
+    const times = new Uint32Array(end - begin);
+    const marks = new Uint32Array(end - begin);
+    for (let i = begin; i < end; i++) {
+      const at = order[i] * EVENT_WORDS;
+      if (sorted[at + TAG] >= WIDE) return;
+      times[i - begin] = sorted[at + TIME];
+      marks[i - begin] = sorted[at + MARK];
+    }
+    const head = order[begin] * EVENT_WORDS;
+    this.behaviours.push({
+      userHi: sorted[head + HI],
+      userLo: sorted[head + LO],
+      ...measureBehaviour(times, marks),
+    });
   }
 }
 

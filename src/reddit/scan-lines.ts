@@ -36,10 +36,13 @@ export async function scanLines(stream: ByteStream, scanner: LineScanner, receiv
       have = await passLongLine(stream, window, receiver);
       lines++;
     }
-    const reading = stream.read(window, have);
-    const got = typeof reading === 'number' ? reading : await reading;
-    atEnd = got === 0;
-    have += got;
+    // A pipe hands over a few pages at a time; each run costs the rest of a line that has to be begun again.
+    for (const enough = Math.min(have + MIN_READ, WINDOW_BYTES); have < enough && !atEnd; ) {
+      const reading = stream.read(window, have);
+      const got = typeof reading === 'number' ? reading : await reading;
+      atEnd = got === 0;
+      have += got;
+    }
     do {
       begin = scanner.run(begin, have, atEnd);
       receiver.records(scanner);

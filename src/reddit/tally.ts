@@ -1,5 +1,6 @@
 import { InputError, IntegrityError, StopRequested } from '../core/errors.js';
 import { sipHash24 } from '../core/siphash.js';
+import { markOfText } from './behaviour.js';
 import { type Exclusions, Listed, type ListedUsers } from './exclusions.js';
 import { isNamedLikeBot } from './known-bots.js';
 import { DROP_REASONS, type DropReason, newAction, readAction, subredditKey } from './records.js';
@@ -16,6 +17,7 @@ import {
   POST,
   RECORD_WORDS,
 } from './scanner/line-scanner.js';
+import type { SnippetSample } from './snippets.js';
 import type { OnTableRow } from './table-columns.js';
 
 /** Where interactions go. A user is 64 bits of keyed hash: the name itself never leaves the scan. */
@@ -31,6 +33,7 @@ export interface InteractionSink {
     score: number,
     firstUtc: number, // s, 0 when unknown
     lastUtc: number, // s, 0 when unknown
+    mark?: number, // stands for the text, 0 = none: see `markOfText`
   ): void;
 }
 
@@ -44,6 +47,7 @@ export interface ScanOptions {
   readonly columns?: readonly string[] | undefined; // titles of a table's columns by position
   readonly scanner?: ScannerKind | undefined; // of dumps; default: the fastest there is
   readonly blocking?: boolean | undefined; // of this thread while a program decodes: see `openDecompressed`
+  readonly snippets?: SnippetSample | undefined; // gathers texts, by the sink's numbers of subreddits
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
 }
@@ -128,18 +132,19 @@ export class Tally implements LineReceiver {
         outcome === Outcome.action ? this.excludeRecord(scanner, at, name as KnownName) : OUTCOMES[outcome];
       if (this.seen % VERIFY_EVERY === 0) this.verify(scanner, at, reason as DropReason | null);
       if (reason === null) {
+        const userHi = records[at + Field.userHi];
+        const userLo = records[at + Field.userLo];
         const utc = records[at + Field.createdUtc];
+        const id = this.sinkIdOf(scanner, name as KnownName, records[at + Field.name]);
+        const begin = records[at + Field.textBegin];
+        const end = begin + records[at + Field.textLength];
+        const mark = markOfText(window, begin, end);
         this.kept++;
-        this.sink.add(
-          records[at + Field.userHi],
-          records[at + Field.userLo],
-          this.sinkIdOf(scanner, name as KnownName, records[at + Field.name]),
-          isPost,
-          1 - isPost,
-          records[at + Field.score] | 0,
-          utc,
-          utc,
-        );
+        this.sink.add(userHi, userLo, id, isPost, 1 - isPost, records[at + Field.score] | 0, utc, utc, mark);
+        if (begin > 0)
+          this.options.snippets?.offer(id, userHi, userLo, utc, () =>
+            JSON.parse(`"${window.toString('utf8', begin, end)}"`),
+          );
       } else this.drop(reason as DropReason, this.seen + 1);
       this.advance();
     }
@@ -152,19 +157,19 @@ export class Tally implements LineReceiver {
     const key = subredditKey(action.subreddit);
     if (action.kind === 'post' && key !== '') this.countSubmissions(key, 1, action.over18 ? 1 : 0);
     if (reason === null) {
-      const { kind, subreddit, score, createdUtc } = action;
+      const { kind, subreddit, score, createdUtc, text } = action;
+      const [userLo, userHi] = this.hash;
       const isPost = kind === 'post' ? 1 : 0;
+      const id = this.sink.intern(subreddit);
+      const written = Buffer.from(JSON.stringify(text).slice(1, -1), 'latin1'); // as the fast scanners see it
+      const mark = markOfText(written, 0, written.length);
       this.kept++;
-      this.sink.add(
-        this.hash[1],
-        this.hash[0],
-        this.sink.intern(subreddit),
-        isPost,
-        1 - isPost,
-        score,
-        createdUtc,
-        createdUtc,
-      );
+      this.sink.add(userHi, userLo, id, isPost, 1 - isPost, score, createdUtc, createdUtc, mark);
+      if (text !== '')
+        this.options.snippets?.offer(id, userHi, userLo, createdUtc, () => {
+          const record = JSON.parse(bytes.toString('utf8', begin, end)) as { title: string; body: string };
+          return isPost === 1 ? record.title : record.body;
+        });
     } else this.drop(reason, this.seen + 1);
     this.advance();
   }

@@ -243,6 +243,7 @@ describe('the environment', () => {
       format: 'dump',
       onBadLine: 'stop',
       onBadFile: 'skip',
+      botBehaviour: 'keep',
       clustering: 'leiden-knn',
       device: 'reference',
       llm: 'openai-compatible',

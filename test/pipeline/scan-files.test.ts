@@ -49,6 +49,7 @@ function scanAll(files: readonly InputFile[], options: Partial<ScanFilesOptions>
       onBadLine: 'count',
       format: 'auto',
       columns: [],
+      snippets: false,
       log: silentLog,
       signal: new AbortController().signal,
       ...options,

@@ -17,6 +17,9 @@ import { type RunSet, readRunSet } from '../../src/reddit/run-file.js';
 import { type MergeOptions, type MergeTotals, mergeRuns, type UserBatch } from '../../src/reddit/run-merge.js';
 import { RunWriter } from '../../src/reddit/run-writer.js';
 
+const NONE = { users: 0, rows: 0, interactions: 0 };
+const NO_PROGRAMS = { rate: NONE, repetition: NONE, regularity: NONE };
+
 interface Event {
   userHi: number;
   userLo: number;
@@ -114,6 +117,7 @@ function oracle(events: Event[], dropSubreddit: (key: string) => string | undefi
     keptRows: kept.length,
     droppedRows,
     numUsers: users.length,
+    programs: NO_PROGRAMS,
     numInteractions: interactions.length,
   };
   return { subreddits, users, interactions, totals };
@@ -215,7 +219,14 @@ describe('RunWriter and mergeRuns', () => {
 
   it('give nothing for no sets and for sets without events', async () => {
     const empty = await writeEvents(freshDirectory(), 'empty', [], 4);
-    const totals = { readRows: 0, keptRows: 0, droppedRows: {}, numUsers: 0, numInteractions: 0 };
+    const totals = {
+      readRows: 0,
+      keptRows: 0,
+      droppedRows: {},
+      numUsers: 0,
+      numInteractions: 0,
+      programs: NO_PROGRAMS,
+    };
     for (const sets of [[], [empty], [empty, empty]])
       expect(collect(sets)).toEqual({ subreddits: [], users: [], interactions: [], totals, batches: [] });
   });

@@ -20,7 +20,7 @@ export function collector(): { sink: InteractionSink; added: Interaction[] } {
   const added: Interaction[] = [];
   const names: string[] = [];
   const sink: InteractionSink = {
-    intern: (name) => names.push(name) - 1,
+    intern: (name) => (names.includes(name) ? names.indexOf(name) : names.push(name) - 1),
     add(userHi, userLo, subreddit, posts, comments, score, firstUtc, lastUtc) {
       const user = `${userHi.toString(16)}:${userLo.toString(16)}`;
       added.push({ user, subreddit: names[subreddit], posts, comments, score, firstUtc, lastUtc });
