@@ -2,7 +2,7 @@ import type { Random } from '../core/random.js';
 import { VISUAL_INTERESTS, type VisualInterest } from '../personas/persona.js';
 import type { PersonaView } from './persona-view.js';
 import { MOTIFS, STYLES } from './visual-words.js';
-import { contentStems } from './words.js';
+import { contentStems, lastKept } from './words.js';
 
 /** The side of a persona that answers a prompt. */
 export interface ChosenFacet {
@@ -10,12 +10,21 @@ export interface ChosenFacet {
   readonly similarity: number; // cosine of the sets of words, [0, 1]; 0: nothing in common, drawn by weight
 }
 
+/** The words of each facet, kept while the persona is: they are the same for every prompt. */
+const facetWords = new WeakMap<PersonaView, readonly Set<string>[]>();
+
+function wordsOfFacets(persona: PersonaView): readonly Set<string>[] {
+  const known = facetWords.get(persona) ?? persona.facets.map(({ title }) => expanded(title));
+  facetWords.set(persona, known);
+  return known;
+}
+
 /** Stems that a text calls up: its own, and those of the motifs that its words stand for. */
-function expanded(text: string): Set<string> {
+const expanded = lastKept((text: string): Set<string> => {
   const lower = text.toLowerCase();
   const motifs = MOTIFS.filter(([names]) => names.test(lower)).flatMap(([, phrases]) => phrases);
   return new Set(contentStems([text, ...motifs].join(' ')));
-}
+});
 
 /**
  * The facet nearest to the prompt in words; among facets that share no word with it, one drawn in proportion to weight, so
@@ -25,7 +34,7 @@ export function chooseFacet(prompt: string, persona: PersonaView, random: Random
   const { facets } = persona;
   if (facets.length === 0) return undefined;
   const wanted = expanded(prompt);
-  const similarities = facets.map(({ title }) => cosine(wanted, expanded(title)));
+  const similarities = wordsOfFacets(persona).map((words) => cosine(wanted, words));
   const best = similarities.indexOf(Math.max(...similarities));
   if (similarities[best] > 0) return { title: facets[best].title, similarity: similarities[best] };
   const total = facets.reduce((sum, { weight }) => sum + weight, 0);
@@ -46,7 +55,7 @@ function cosine(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
 const KEYWORDS = VISUAL_INTERESTS.map((interest) => [interest, new Set(STYLES[interest].keywords.split(' '))] as const);
 
 /** The visual interest that most words of the prompt belong to, the first of equals; undefined where none does. */
-export function visualInterestOf(prompt: string): VisualInterest | undefined {
+export const visualInterestOf = lastKept((prompt: string): VisualInterest | undefined => {
   const stems = contentStems(prompt);
   let best: VisualInterest | undefined;
   let most = 0;
@@ -55,4 +64,4 @@ export function visualInterestOf(prompt: string): VisualInterest | undefined {
     if (hits > most) [best, most] = [interest, hits];
   }
   return best;
-}
+});

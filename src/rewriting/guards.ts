@@ -69,7 +69,7 @@ export function guardProblems(prompt: string, rewritten: string, persona?: Guard
   if (sensitiveTerms(prompt, rewritten, persona).length > 0) problems.push('sensitive-attribute');
   if (PERSONAL_DATA.test(rewritten) && !PERSONAL_DATA.test(prompt)) problems.push('personal-data');
   if (REFUSAL.test(rewritten)) problems.push('refusal');
-  if (persona && copiesPersona(prompt, words, persona)) problems.push('persona-copied');
+  if (persona && copiesPersona(promptWords, words, persona)) problems.push('persona-copied');
   return problems;
 }
 
@@ -85,17 +85,18 @@ export function keepsSubject(prompt: string, rewritten: string): boolean {
 
 /** Sensitive words that the rewrite has and the prompt has not, and demographic values of the persona. Lower case. */
 export function sensitiveTerms(prompt: string, rewritten: string, persona?: GuardedPersona): string[] {
-  const own = prompt.toLowerCase();
-  const ownWords = new Set(wordsOf(prompt).map(stemOf));
   const found = new Set<string>();
-  for (const pattern of SENSITIVE)
-    for (const [term] of rewritten.toLowerCase().matchAll(pattern))
-      if (!own.includes(term) && !wordsOf(term).every((word) => ownWords.has(stemOf(word)))) found.add(term);
-  const lower = ` ${wordsOf(rewritten).join(' ')} `;
-  const ownText = ` ${wordsOf(prompt).join(' ')} `;
+  for (const pattern of SENSITIVE) {
+    const terms = rewritten.match(pattern);
+    if (terms === null) continue;
+    const ownStems = new Set(wordsOf(prompt).map(stemOf));
+    for (const term of terms.map((one) => one.toLowerCase()))
+      if (!wordsOf(term).every((word) => ownStems.has(stemOf(word)))) found.add(term);
+  }
+  const names = (text: string, term: string) => ` ${wordsOf(text).join(' ')} `.includes(` ${term} `);
   for (const value of Object.values(persona?.demographics ?? {})) {
     const term = wordsOf(value ?? '').join(' ');
-    if (term !== '' && lower.includes(` ${term} `) && !ownText.includes(` ${term} `)) found.add(term);
+    if (term !== '' && names(rewritten, term) && !names(prompt, term)) found.add(term);
   }
   return [...found];
 }
@@ -117,15 +118,32 @@ export function addedPhrases(prompt: string, rewritten: string): string[] {
 
 const RUN = 6; // words in a row that count as a copy
 
+interface OwnWords {
+  readonly title: string; // between spaces; '' for one of a single word, which may well be in a prompt
+  readonly runs: ReadonlySet<string>;
+}
+
+/** What may not be copied from a persona, kept while the persona is. */
+const ownWords = new WeakMap<GuardedPersona, OwnWords>();
+
+function ownWordsOf(persona: GuardedPersona): OwnWords {
+  const known = ownWords.get(persona);
+  if (known) return known;
+  const title = wordsOf(persona.title ?? '');
+  const source = wordsOf(persona.roleplay ?? '');
+  const runs = new Set<string>();
+  for (let i = 0; i + RUN <= source.length; i++) runs.add(source.slice(i, i + RUN).join(' '));
+  const own = { title: title.length >= 2 ? ` ${title.join(' ')} ` : '', runs };
+  ownWords.set(persona, own);
+  return own;
+}
+
 /** Whether the rewrite repeats six words in a row of the persona's own text, or its title. */
-function copiesPersona(prompt: string, words: readonly string[], { title, roleplay }: GuardedPersona): boolean {
-  const text = ` ${words.join(' ')} `;
-  const titleWords = wordsOf(title ?? '');
-  const own = ` ${wordsOf(prompt).join(' ')} `;
-  const named = ` ${titleWords.join(' ')} `;
-  if (titleWords.length >= 2 && text.includes(named) && !own.includes(named)) return true;
-  const source = wordsOf(roleplay ?? '');
-  for (let i = 0; i + RUN <= source.length; i++)
-    if (text.includes(` ${source.slice(i, i + RUN).join(' ')} `)) return true;
+function copiesPersona(promptWords: readonly string[], words: readonly string[], persona: GuardedPersona): boolean {
+  const { title, runs } = ownWordsOf(persona);
+  const named = (of: readonly string[]) => ` ${of.join(' ')} `.includes(title);
+  if (title !== '' && named(words) && !named(promptWords)) return true;
+  for (let i = 0; runs.size > 0 && i + RUN <= words.length; i++)
+    if (runs.has(words.slice(i, i + RUN).join(' '))) return true;
   return false;
 }

@@ -1,5 +1,14 @@
 /** Words of prompts, by rules that need no model: English, and forgiving elsewhere. */
 
+/** A function that keeps its last result: a prompt is looked at once, however many personas it is rewritten for. */
+export function lastKept<T>(compute: (text: string) => T): (text: string) => T {
+  let last: { readonly text: string; readonly value: T } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, value: compute(text) };
+    return last.value;
+  };
+}
+
 const STOP = new Set(
   'a an the and or but nor of in on at to from by with without into onto over under above below between behind beside near against across around through for as is are was were be been being has have had do does did it its this that these those there their they them his her he she him who whom which whose what where when while than then so such very some any each no not my your our i you we me us up down out off upon also just only more most other own same one two three'.split(
     ' ',
@@ -53,7 +62,7 @@ export interface Subject {
  * The subject of a prompt: what comes before the first comma, preposition or participle, without "a photo of". Its head is
  * the last word that carries meaning, as in most English noun phrases.
  */
-export function subjectOf(prompt: string): Subject {
+export const subjectOf = lastKept((prompt: string): Subject => {
   const shown = prompt.replace(DEPICTION, '');
   const clause = shown.split(/[,.;:!?()[\]\n]/).find((part) => contentStems(part).length > 0) ?? '';
   const taken: string[] = [];
@@ -65,4 +74,4 @@ export function subjectOf(prompt: string): Subject {
   const phrase = taken.join(' ');
   const stems = contentStems(phrase);
   return { phrase, head: stems[stems.length - 1] ?? '', stems };
-}
+});
