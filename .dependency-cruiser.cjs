@@ -5,7 +5,7 @@ const layers = [
   ['graph', 'nn', 'llm'],
   ['reddit', 'training', 'clustering', 'personas'],
   ['rewriting'],
-  ['evaluation', 'vision'],
+  ['evaluation', 'vision', 'images'],
   ['artifacts'],
   ['pipeline'],
   ['cli'],
