@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { InputError } from '../core/errors.js';
 import type { EvaluateFlags } from './evaluate-output.js';
 import { giveTables, withOutput } from './evaluate-output.js';
-import { wholeNumber } from './later-stages.js';
 import type { Shell } from './shell.js';
+import { wholeNumber } from './whole-number.js';
 
 const imageSchema = z.object({
   id: z.coerce.string().min(1),

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { type ResultTable, toCsv, toMarkdown } from '../evaluation/result-table.js';
-import { wholeNumber } from './later-stages.js';
 import type { Shell } from './shell.js';
+import { wholeNumber } from './whole-number.js';
 
 export interface EvaluateFlags {
   readonly out?: string;

@@ -1,7 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { MODEL_SETTINGS, type RewriteFlags } from './rewrite-command.js';
 import { addSettingFlags } from './settings.js';
 import type { Shell } from './shell.js';
+import { addSweep } from './sweep-command.js';
+import { wholeNumber } from './whole-number.js';
 
 /** The commands after the miner: what is done with personas.jsonl. */
 export function addLaterStages(program: Command, shell: Shell): void {
@@ -22,14 +24,8 @@ export function addLaterStages(program: Command, shell: Shell): void {
   addSettingFlags(rewrite, MODEL_SETTINGS).action(async (flags: RewriteFlags) =>
     (await import('./rewrite-command.js')).rewriteCommand(shell, flags),
   );
+  addSweep(program, shell);
   addDraw(program, shell);
-}
-
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || text.trim() === '')
-    throw new InvalidArgumentError(`expected a whole number, got "${text}".`);
-  return value;
 }
 
 const IMAGE_SERVER_NAMES = ['openai', 'automatic1111', 'comfyui'] as const;
