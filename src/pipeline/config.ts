@@ -68,6 +68,11 @@ export const configSchema = z.strictObject({
   fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),
   batchUsers: z.int().min(8).max(65536).default(512).describe('users a training step sees'),
   maxEpochs: z.int().min(1).default(12).describe('passes over the users at the most'),
+  epochUsers: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('users an epoch passes over at the most, drawn anew for each (default: all); validation comes after it'),
   patience: z.int().min(1).default(3).describe('epochs without a better validation before training stops'),
   learningRate: z
     .number()

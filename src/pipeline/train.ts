@@ -24,6 +24,7 @@ export const train: Stage = {
       'fanout',
       'batchUsers',
       'maxEpochs',
+      'epochUsers',
       'patience',
       'learningRate',
       'weightDecay',

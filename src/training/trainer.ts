@@ -18,6 +18,7 @@ export interface TrainingOptions {
   readonly heads: number;
   readonly fanout: readonly number[]; // per user, per subreddit
   readonly batchUsers: number;
+  readonly epochUsers?: number | undefined; // users of an epoch at the most, drawn anew for each; all by default
   readonly maxEpochs: number;
   readonly patience: number;
   readonly learningRate: number;
@@ -111,13 +112,13 @@ async function trainEpoch(
   trainer: Trainer,
   seeds: Uint32Array,
   validation: Validation,
-  { batchUsers, maxEpochs }: TrainingOptions,
+  { batchUsers, maxEpochs, epochUsers }: TrainingOptions,
   random: Random,
   hooks: TrainingHooks,
 ): Promise<void> {
-  const stepsPerEpoch = Math.max(1, Math.round(seeds.length / batchUsers));
   const epoch = trainer.history.length;
-  const order = random.fork('order', epoch).shuffle(seeds.slice());
+  const order = random.fork('order', epoch).shuffle(seeds.slice()).subarray(0, epochUsers);
+  const stepsPerEpoch = Math.max(1, Math.round(order.length / batchUsers));
   for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
     const begin = Math.floor((s * order.length) / stepsPerEpoch);
     const end = Math.floor(((s + 1) * order.length) / stepsPerEpoch);
