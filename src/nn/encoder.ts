@@ -6,6 +6,7 @@ export interface EncoderConfig {
   readonly dim: number; // D, length of embeddings
   readonly numHeads: number; // H, divides D
   readonly numEdgeFeatures: number; // F
+  readonly numLayers: 1 | 2;
 }
 
 /** A weight of the encoder by its published name. */
@@ -21,30 +22,31 @@ export interface Bag {
 }
 
 /**
- * Two-layer, edge-aware GATv2 encoder of users.
+ * Edge-aware GATv2 encoder of users, of one layer or two.
  *
  * Nothing in it belongs to a single user: a user is what attention makes of its subreddits and edges, so a user never
  * seen is encoded like any other. Subreddits have an input row x_s each (and an output row, which stays outside).
  *
- *     hop user        x_u = mean of the input rows of its subreddits
- *     layer 1         h_s = x_s + ELU(GATv2(target x_s ← sources x_u))      a subreddit listens to its users
- *     layer 2         c_u = GATv2(target x_u ← sources h_s)                  a user listens to its subreddits
- *     user vector     y_u = √degree_u · (c_u + x_u) + b
+ *     user features   x_u = mean of the input rows of its subreddits
+ *     of two layers   h_s = x_s + ELU(GATv2(target x_s ← sources x_u))      a subreddit listens to its users
+ *     of one          h_s = x_s
+ *     last layer      c_u = GATv2(target x_u ← sources h_s)                  a user listens to its subreddits
+ *     user vector     y_u = √degree_u · (c_u + x_u) / 2 + b
  *
  * √degree lets users with many links be certain about them: measured on link prediction, a mean without it ranks worse.
  * The link score is y_u · o_s with the output row o_s.
  */
 export class Encoder {
-  private readonly toSubreddits: GatV2Conv;
+  private readonly toSubreddits: GatV2Conv | undefined; // of two layers only
   private readonly toUsers: GatV2Conv;
   private readonly bias: tf.Variable<tf.Rank.R1>;
 
   constructor(readonly config: EncoderConfig) {
-    const { dim, numHeads, numEdgeFeatures } = config;
+    const { dim, numHeads, numEdgeFeatures, numLayers } = config;
     const headDim = dim / numHeads;
-    this.toSubreddits = new GatV2Conv({ name: 'users_to_subreddits', numHeads, headDim });
+    if (numLayers === 2) this.toSubreddits = new GatV2Conv({ name: 'users_to_subreddits', numHeads, headDim });
     this.toUsers = new GatV2Conv({ name: 'subreddits_to_users', numHeads, headDim });
-    for (const layer of [this.toSubreddits, this.toUsers]) {
+    for (const layer of this.layers()) {
       layer.build([[null, dim], [null, dim], [null, numEdgeFeatures], [null], [null]]);
       layer.built = true;
     }
@@ -57,7 +59,7 @@ export class Encoder {
   }
 
   /**
-   * Layer 1: states of subreddits.
+   * First layer of two: states of subreddits. With one layer they are the input rows.
    *
    * @param rows  float32 [S, D] input rows
    * @param users float32 [U, D] features of the users they listen to
@@ -65,14 +67,14 @@ export class Encoder {
    * @returns float32 [S, D]
    */
   encodeSubreddits(rows: tf.Tensor2D, users: tf.Tensor2D, block: AttentionBlock): tf.Tensor2D {
-    return tf.add(rows, tf.elu(this.toSubreddits.attend(users, rows, block).out));
+    return this.toSubreddits ? tf.add(rows, tf.elu(this.toSubreddits.attend(users, rows, block).out)) : rows;
   }
 
   /**
-   * Layer 2: vectors of users.
+   * Last layer: vectors of users.
    *
    * @param rows   float32 [S, D] input rows of subreddits
-   * @param states float32 [S, D] of layer 1
+   * @param states float32 [S, D] of `encodeSubreddits`
    * @param block  edges from subreddits to users
    * @param degree float32 [B] number of links a user has, sampled or not
    * @returns vectors [B, D] and attention [E, H]
@@ -85,7 +87,7 @@ export class Encoder {
   ): { vectors: tf.Tensor2D; attention: tf.Tensor2D } {
     const features = this.userFeatures(rows, block);
     const { out, attention } = this.toUsers.attend(states, features, block);
-    const scale = tf.expandDims(tf.sqrt(degree), 1);
+    const scale = tf.mul(0.5, tf.expandDims(tf.sqrt(degree), 1));
     const vectors = tf.add(tf.mul(scale, tf.add(out, features)), this.bias) as tf.Tensor2D;
     return { vectors, attention };
   }
@@ -97,11 +99,11 @@ export class Encoder {
         name: `${layer.name}/${weight.originalName.split('/').at(-1)}`,
         variable: weight.read() as tf.Variable,
       }));
-    return [
-      ...ofLayer(this.toSubreddits),
-      ...ofLayer(this.toUsers),
-      { name: 'bias', variable: this.bias as tf.Variable },
-    ];
+    return [...this.layers().flatMap(ofLayer), { name: 'bias', variable: this.bias as tf.Variable }];
+  }
+
+  private layers(): GatV2Conv[] {
+    return this.toSubreddits ? [this.toSubreddits, this.toUsers] : [this.toUsers];
   }
 
   dispose(): void {

@@ -40,7 +40,7 @@ export const configSchema = z.strictObject({
   includeOver18: z.boolean().default(false).describe('keep over-18 submissions and subreddits'),
 
   minSubredditsPerUser: z.int().min(1).default(2).describe('users with fewer subreddits are pruned'),
-  minUsersPerSubreddit: z.int().min(1).default(10).describe('subreddits with fewer users are pruned'),
+  minUsersPerSubreddit: z.int().min(1).default(5).describe('subreddits with fewer users are pruned'),
   recencyHalfLifeDays: z.number().positive().default(365).describe('after this time an action counts half'),
   minSharedUsers: z
     .int()
@@ -63,25 +63,35 @@ export const configSchema = z.strictObject({
     .enum(['auto', 'cuda', 'native', 'tensorflow', 'reference'])
     .default('auto')
     .describe('engine that runs the kernels; auto takes the fastest that works here (doctor says which)'),
-  dim: z.int().min(4).max(1024).default(64).describe('length of embeddings; a multiple of --heads'),
+  dim: z.int().min(4).max(1024).default(128).describe('length of embeddings; a multiple of --heads'),
   heads: z.int().min(1).max(64).default(4).describe('attention heads'),
-  fanout: z.array(z.int().min(1)).length(2).default([16, 4]).describe('neighbors sampled per user and per subreddit'),
-  batchUsers: z.int().min(8).max(65536).default(512).describe('users a training step sees'),
-  maxEpochs: z.int().min(1).default(12).describe('passes over the users at the most'),
+  layers: z
+    .int()
+    .min(1)
+    .max(2)
+    .default(1)
+    .describe('of the encoder: with two, subreddits listen to their users before users listen to subreddits'),
+  fanout: z.array(z.int().min(1)).length(2).default([64, 4]).describe('neighbors sampled per user and per subreddit'),
+  batchUsers: z.int().min(8).max(65536).default(1024).describe('users a training step sees, fewer where there are few'),
+  maxEpochs: z.int().min(1).default(20).describe('passes over the users at the most'),
   epochUsers: z
     .int()
     .min(1)
     .optional()
     .describe('users an epoch passes over at the most, drawn anew for each (default: all); validation comes after it'),
-  patience: z.int().min(1).default(3).describe('epochs without a better validation before training stops'),
+  patience: z.int().min(1).default(6).describe('epochs without a better validation before training stops'),
   learningRate: z
     .number()
     .positive()
-    .default(0.02)
+    .default(0.003)
     .describe('peak of the schedule, of the tables; the encoder takes a tenth'),
   weightDecay: z.number().min(0).default(0.1).describe('decoupled decay (AdamW)'),
   temperature: z.number().positive().default(1).describe('softness of the contrastive loss; lower is harder'),
-  candidates: z.int().min(16).default(1024).describe('subreddits drawn per step as extra negatives of the loss'),
+  candidates: z
+    .int()
+    .min(16)
+    .default(16384)
+    .describe('subreddits drawn per step as extra negatives of the loss; all where they are not twice as many'),
   validationUsers: z
     .int()
     .min(0)

@@ -46,8 +46,8 @@ export const embed: Stage = {
 export async function loadModel(folder: string, manifest: Manifest, numEdgeFeatures: number): Promise<Model> {
   const { restoreEncoder } = await import('../training/trainer.js'); // late, like the engine it brings
   const { tensors } = await readSafetensors(`${folder}/weights.safetensors`);
-  const { dim, heads } = manifest.config as { dim: number; heads: number };
-  return restoreEncoder({ dim, numHeads: heads, numEdgeFeatures }, tensors);
+  const { dim, heads, layers } = manifest.config as { dim: number; heads: number; layers: 1 | 2 };
+  return restoreEncoder({ dim, numHeads: heads, numEdgeFeatures, numLayers: layers }, tensors);
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { loadGraph } from '../artifacts/load-graph.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { readSafetensors, writeSafetensors } from '../artifacts/safetensors.js';
+import { type ScalarEvent, tensorboardEvents } from '../artifacts/tensorboard.js';
 import type { Checkpoint, EpochRecord, Weights } from '../training/trainer.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
@@ -21,6 +22,7 @@ export const train: Stage = {
       config,
       'dim',
       'heads',
+      'layers',
       'fanout',
       'batchUsers',
       'maxEpochs',
@@ -60,6 +62,7 @@ export const train: Stage = {
       heads: String(config.heads),
     });
     await writeFileDurably(`${folder}/history.jsonl`, history.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    await writeFileDurably(`${folder}/events.out.tfevents.0`, tensorboardEvents(history.map(scalarsOf)));
     const best = history[bestEpoch].validation;
     const notes =
       best.users === 0
@@ -86,6 +89,17 @@ export const train: Stage = {
     };
   },
 };
+
+/** A line of the learning curve for TensorBoard. Its clock is the epoch, so that the same run gives the same bytes. */
+function scalarsOf({ epoch, step, loss, learningRate, validation }: EpochRecord): ScalarEvent {
+  const scalars = {
+    ...(loss !== null && { 'train/loss': loss }),
+    'train/learning-rate': learningRate,
+    'validation/recall@20': validation.recallAt20,
+    'validation/ndcg@20': validation.ndcgAt20,
+  };
+  return { step, wallTime: epoch, scalars };
+}
 
 const checkpointSchema = z.object({
   format: z.literal('mine-personas/checkpoint'),

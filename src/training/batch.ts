@@ -13,6 +13,7 @@ export interface EdgeBlock {
 export interface EncoderInput {
   readonly rows: Int32Array; // [R] subreddits whose input rows are read; the first S are the users' own
   readonly numStates: number; // S
+  // users that subreddits listen to, and the blocks of the first layer; empty where there is one layer
   readonly hopUsers: { readonly rowPtr: Int32Array; readonly colIndex: Int32Array }; // [U + 1], into `rows`
   readonly toSubreddits: EdgeBlock; // S targets ← U hop users
   readonly toUsers: EdgeBlock; // B targets ← S subreddits
@@ -31,6 +32,7 @@ export interface TrainingBatch {
 }
 
 export interface BatchOptions {
+  readonly numLayers: 1 | 2; // of the encoder: with one, no users beyond the seeds are read
   readonly fanout: readonly [perUser: number, perSubreddit: number];
   readonly numCandidates: number; // drawn in addition to the positives
   readonly batchUsers: number;
@@ -121,6 +123,13 @@ export class BatchSampler {
     const isHidden = (e: number, user: number) => isSeed[user] === 1 && hidden[e] === 1;
 
     const outer = sampleNeighbors(userToSubreddit, seeds, perUser, random, this.subreddits, isHidden);
+    const toUsers = { ...outer, edgeFeatures: gatherFeatures(edgeFeatures, outer.edgeIds) };
+    const numStates = outer.nodeIds.length;
+    if (this.options.numLayers === 1) {
+      const nobody = { rowPtr: new Int32Array(1), colIndex: new Int32Array(0) };
+      const toSubreddits = { ...nobody, edgeFeatures: new Float32Array(0) };
+      return { rows: outer.nodeIds, numStates, hopUsers: nobody, toSubreddits, toUsers, degree };
+    }
     const inner = sampleNeighbors(subredditToUser, outer.nodeIds, perSubreddit, random, this.users, (e, s) => {
       const user = subredditToUser.colIndex[e];
       return isSeed[user] === 1 && hidden[edgeIdOf(userToSubreddit, user, s)] === 1;
@@ -130,13 +139,13 @@ export class BatchSampler {
 
     return {
       rows: hop.nodeIds,
-      numStates: outer.nodeIds.length,
+      numStates,
       hopUsers: { rowPtr: hop.rowPtr, colIndex: hop.colIndex },
       toSubreddits: {
         ...inner,
         edgeFeatures: gatherFeatures(edgeFeatures, edgesOfBlock(this.graph, outer.nodeIds, inner)),
       },
-      toUsers: { ...outer, edgeFeatures: gatherFeatures(edgeFeatures, outer.edgeIds) },
+      toUsers,
       degree,
     };
   }

@@ -22,7 +22,7 @@ export interface EncodedUsers {
 }
 
 /**
- * Layer 1 for every subreddit.
+ * States of every subreddit: the first layer of two, or with one layer its input rows.
  *
  * @param inTable float32 [S, D] input rows
  * @param fanout users a subreddit listens to; more than a training step samples, for steadier states
@@ -36,7 +36,8 @@ export function encodeAllSubreddits(
   random: Random,
 ): Float32Array {
   const { userToSubreddit, subredditToUser, edgeFeatures } = graph;
-  const { dim } = encoder.config;
+  const { dim, numLayers } = encoder.config;
+  if (numLayers === 1) return inTable;
   const numSubreddits = userToSubreddit.numCols;
   const users = new Relabeler(userToSubreddit.numRows);
   const subreddits = new Relabeler(numSubreddits);

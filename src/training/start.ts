@@ -12,7 +12,7 @@ const POPULARITY_SCALE = 10;
  * The first column of the output rows holds the log of a subreddit's share of all links, and the bias that all users
  * have in common picks it up: the start predicts popularity, and training adds taste to it. Layer 1 adds nothing yet and
  * layer 2 passes states through, so a user starts as the mean of its subreddits and attention has to earn its place.
- * All else is drawn: tables normal with variance 1 / D, matrices glorot-uniform, attention vectors normal.
+ * All else is drawn: tables normal with variance 1 / 3D, so that what is drawn hardly moves the start, matrices glorot-uniform, attention vectors normal.
  *
  * @returns input and output rows of subreddits, float32 [S, D]; the encoder's weights are set in place
  */
@@ -42,8 +42,8 @@ export function initializeWeights(
   }
 
   const { numRows: numSubreddits, rowPtr, colIndex } = graph.subredditToUser;
-  const input = normals(numSubreddits * dim, dim ** -0.5, random.fork('input rows'));
-  const output = normals(numSubreddits * dim, dim ** -0.5, random.fork('output rows'));
+  const input = normals(numSubreddits * dim, (3 * dim) ** -0.5, random.fork('input rows'));
+  const output = normals(numSubreddits * dim, (3 * dim) ** -0.5, random.fork('output rows'));
   const uniform = Math.log((colIndex.length + 1) / numSubreddits);
   for (let s = 0; s < numSubreddits; s++) {
     const logShare = Math.log(rowPtr[s + 1] - rowPtr[s] + 1) - uniform; // against an even share: about 0 in the middle

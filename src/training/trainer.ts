@@ -15,6 +15,8 @@ import { type Model, Validation } from './validation.js';
 
 export interface TrainingOptions {
   readonly dim: number;
+  readonly layers: number; // 1 or 2
+  readonly uniformAttention?: boolean; // attends to all links alike, like GraphSAGE: for comparison
   readonly heads: number;
   readonly fanout: readonly number[]; // per user, per subreddit
   readonly batchUsers: number;
@@ -118,7 +120,7 @@ async function trainEpoch(
 ): Promise<void> {
   const epoch = trainer.history.length;
   const order = random.fork('order', epoch).shuffle(seeds.slice()).subarray(0, epochUsers);
-  const stepsPerEpoch = Math.max(1, Math.round(order.length / batchUsers));
+  const stepsPerEpoch = stepsOfEpoch(order.length, batchUsers);
   for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
     const begin = Math.floor((s * order.length) / stepsPerEpoch);
     const end = Math.floor(((s + 1) * order.length) / stepsPerEpoch);
@@ -136,6 +138,15 @@ async function trainEpoch(
   }
   trainer.finishEpoch(stepsPerEpoch, trainer.rank(validation), hooks.log);
   await hooks.saveCheckpoint(trainer.checkpoint());
+}
+
+/** An epoch of few users still takes this many steps, as long as each has this many users to learn from. */
+const MIN_STEPS = 40;
+const MIN_BATCH = 64;
+
+function stepsOfEpoch(numUsers: number, batchUsers: number): number {
+  const wanted = Math.round(numUsers / batchUsers);
+  return Math.max(1, wanted, Math.min(MIN_STEPS, Math.round(numUsers / MIN_BATCH)));
 }
 
 /** Rows of tables meet a gradient now and then and need large steps; the encoder meets one at every step. */
@@ -160,12 +171,18 @@ class Trainer {
     private readonly random: Random,
   ) {
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
-    this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures: graph.edgeFeatures.numFeatures });
+    const numLayers = options.layers === 1 ? 1 : 2;
+    const numEdgeFeatures = graph.edgeFeatures.numFeatures;
+    this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures, numLayers });
     const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
     this.inTable = createTable(tables.input, dim);
     this.outTable = createTable(tables.output, dim);
+    if (options.uniformAttention)
+      for (const { name, variable } of this.encoder.variables())
+        if (name.endsWith('attn')) assign(variable, new Float32Array(variable.size));
     this.optimizer = new Optimizer(this.encoder.variables(), weightDecay);
     this.sampler = new BatchSampler(graph, {
+      numLayers,
       fanout: [fanout[0], fanout[1]],
       numCandidates: candidates,
       batchUsers,
@@ -198,7 +215,8 @@ class Trainer {
       [rows, candidates, ...variables.map(({ variable }) => variable)],
     );
     for (const named of variables)
-      this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
+      if (!(this.options.uniformAttention && named.name.endsWith('attn')))
+        this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
     this.optimizer.updateRows(this.inTable, batch.input.rows, grads[rows.name], this.step, rate);
     this.optimizer.updateRows(this.outTable, batch.candidates, grads[candidates.name], this.step, rate);
     tf.dispose([grads, rows, candidates]);
@@ -227,11 +245,13 @@ class Trainer {
   /** Vectors of the users of a batch [B, D]. */
   private encode(rows: tf.Tensor2D, { input }: TrainingBatch): tf.Tensor2D {
     const numEdgeFeatures = this.graph.edgeFeatures.numFeatures;
+    const block = blockTensors(input.toUsers, numEdgeFeatures);
+    const degree = tf.tensor1d(input.degree);
+    if (this.encoder.config.numLayers === 1) return this.encoder.encodeUsers(rows, rows, block, degree).vectors;
     const hopUsers = this.encoder.userFeatures(rows, bagTensors(input.hopUsers));
     const ownRows = tf.slice(rows, [0, 0], [input.numStates, this.options.dim]);
     const states = this.encoder.encodeSubreddits(ownRows, hopUsers, blockTensors(input.toSubreddits, numEdgeFeatures));
-    const block = blockTensors(input.toUsers, numEdgeFeatures);
-    return this.encoder.encodeUsers(ownRows, states, block, tf.tensor1d(input.degree)).vectors;
+    return this.encoder.encodeUsers(ownRows, states, block, degree).vectors;
   }
 
   private lossOf(vectors: tf.Tensor2D, candidates: tf.Tensor2D, batch: TrainingBatch): tf.Scalar {

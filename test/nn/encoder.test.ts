@@ -8,7 +8,7 @@ import { expectClose, FORWARD, float2d, int1d, normals } from '../conformance/nu
 
 beforeAll(async () => await useEngine('reference'));
 
-const CONFIG: EncoderConfig = { dim: 6, numHeads: 2, numEdgeFeatures: 3 };
+const CONFIG: EncoderConfig = { dim: 6, numHeads: 2, numEdgeFeatures: 3, numLayers: 2 };
 const { dim, numEdgeFeatures } = CONFIG;
 const NUM_SUBREDDITS = 5;
 

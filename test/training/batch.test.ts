@@ -6,6 +6,7 @@ import { type BatchOptions, BatchSampler, type TrainingBatch } from '../../src/t
 import { anyGraph, bipartiteWithFeatures, linksOf, plantedGraph, usersWithLinks } from './planted.js';
 
 const optionsOf = (options: Partial<BatchOptions> = {}): BatchOptions => ({
+  numLayers: 2,
   fanout: [4, 3],
   numCandidates: 16,
   batchUsers: 8,
@@ -15,6 +16,7 @@ const optionsOf = (options: Partial<BatchOptions> = {}): BatchOptions => ({
 /** A graph, users to train on and how to sample. */
 const sampling = fc.record({
   graph: anyGraph.filter((graph) => usersWithLinks(graph, 2).length > 0),
+  numLayers: fc.constant(2 as const),
   fanout: fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })),
   numCandidates: fc.integer({ min: 1, max: 8 }),
   seed: fc.nat(),

@@ -12,6 +12,7 @@ import { plantedGraph } from './planted.js';
 const OPTIONS: TrainingOptions = {
   dim: 8,
   heads: 2,
+  layers: 2,
   fanout: [6, 3],
   batchUsers: 32,
   maxEpochs: 2,

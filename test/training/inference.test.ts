@@ -15,7 +15,7 @@ const DIM = 4;
 
 /** An encoder whose weights, biases included, are all different from zero. */
 function randomEncoder(): Encoder {
-  const encoder = new Encoder({ dim: DIM, numHeads: 2, numEdgeFeatures: 2 });
+  const encoder = new Encoder({ dim: DIM, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 });
   for (const { name, variable } of encoder.variables())
     variable.assign(tf.tensor(normals(new Random(1).fork(name), variable.size, 0.5), variable.shape));
   return encoder;

@@ -21,6 +21,7 @@ beforeAll(async () => await useEngine('reference'));
 const SMALL: TrainingOptions = {
   dim: 8,
   heads: 2,
+  layers: 2,
   fanout: [8, 4],
   batchUsers: 32,
   maxEpochs: 3,
@@ -153,7 +154,7 @@ describe('trainEncoder', () => {
     const best = history.find(({ epoch }) => epoch === bestEpoch);
     for (const { validation } of history)
       expect(validation.recallAt20).toBeLessThanOrEqual(best?.validation.recallAt20 ?? 0);
-    const model = restoreEncoder({ dim: 8, numHeads: 2, numEdgeFeatures: 2 }, weights);
+    const model = restoreEncoder({ dim: 8, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 }, weights);
     const validation = new Validation(small, SMALL.validationUsers, new Random(1).fork('validation'));
     expect(validation.rank(model)).toEqual(best?.validation);
   });
@@ -251,6 +252,7 @@ describe('trainEncoder', () => {
       {},
     ],
     ['a fanout of one', small, { fanout: [1, 1] }],
+    ['a single layer', small, { layers: 1 }],
     ['batches larger than the graph', small, { batchUsers: 4096 }],
     ['a single epoch', small, { maxEpochs: 1 }],
     ['a low temperature', small, { temperature: 0.05 }],
@@ -271,7 +273,7 @@ describe('trainEncoder', () => {
 describe('restoreEncoder', () => {
   it('says which weight is missing', async () => {
     const { weights } = await train(small, { maxEpochs: 1 });
-    const config = { dim: 8, numHeads: 2, numEdgeFeatures: 2 };
+    const config = { dim: 8, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 as const };
     for (const name of weights.keys()) {
       const fewer = new Map([...weights].filter(([other]) => other !== name));
       expect(() => restoreEncoder(config, fewer)).toThrow(name);

@@ -18,7 +18,7 @@ const graph = plantedGraph(120, 30, 3, 1);
 const { numRows: numUsers, numCols: numSubreddits } = graph.userToSubreddit;
 
 function randomModel(): Model {
-  const encoder = new Encoder({ dim: DIM, numHeads: 2, numEdgeFeatures: 2 });
+  const encoder = new Encoder({ dim: DIM, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 });
   for (const { name, variable } of encoder.variables())
     variable.assign(tf.tensor(normals(new Random(1).fork(name), variable.size, 0.5), variable.shape));
   const table = (seed: number) => Float32Array.from(normals(new Random(seed), numSubreddits * DIM));

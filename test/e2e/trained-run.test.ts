@@ -69,3 +69,51 @@ describe('embed --model', () => {
     expect((await mine(intoItself)).status).toBe(2);
   }, 60_000);
 });
+
+describe('evaluate', () => {
+  const folder = newFolder();
+  const run = join(folder, 'run');
+
+  beforeAll(async () => {
+    buildProgram();
+    await smallDump(join(folder, 'dump'));
+    await mineWell(['run', join(folder, 'dump'), '--out', run, '--until', 'embed', ...SMALL]);
+  }, 120_000);
+
+  it('links: trains on splits and prints a table; the same again is the same', async () => {
+    const args = ['evaluate', 'links', '--out', run, '--protocol', 'random,cold,time', '--k', '2', '--users', '50'];
+    const table = async () => {
+      const { stdout } = await mineWell([...args, '--ranked-min-users', '3', '--as', 'json']);
+      return (JSON.parse(stdout) as Record<string, unknown>[]).map(({ fitSeconds: _, ...rest }) => rest);
+    };
+    const first = await table();
+    expect(first.map(({ protocol }) => protocol)).toEqual(['random', 'cold', 'time']);
+    expect(await table()).toEqual(first);
+  }, 60_000);
+
+  it('links --truth: asks the finished run, and people by links given', async () => {
+    const { name } = await readTable(join(run, 'build-graph'), GRAPH_SUBREDDITS);
+    const rows = (from: number) =>
+      Array.from({ length: 20 }, (_, u) => `new${u}\t${name[(u + from) % name.length]}\n`).join('');
+    writeFileSync(join(folder, 'given.tsv'), `user\tsubreddit\n${rows(0)}${rows(1)}`);
+    writeFileSync(join(folder, 'truth.tsv'), `user\tsubreddit\n${rows(1)}${rows(2)}`);
+    const args = ['evaluate', 'links', '--out', run, '--truth', join(folder, 'truth.tsv'), '--ranked-min-users', '1'];
+    const { stdout } = await mineWell([...args, '--given', join(folder, 'given.tsv'), '--as', 'csv']);
+    expect(stdout).toContain('outside,"unseen","this run",20,recallAt20,');
+    const nobody = await mine(args);
+    expect(nobody.status).toBe(3);
+    expect(nobody.stderr).toContain('Nobody in');
+  }, 60_000);
+
+  it('attention: a curve for each order, as a table for plots', async () => {
+    const { stdout } = await mineWell(['evaluate', 'attention', '--out', run, '--users', '30', '--as', 'csv']);
+    const lines = stdout.trim().split('\n');
+    expect(lines).toHaveLength(1 + 2 * 3 * 9);
+    expect(
+      lines[1]
+        .split(',')
+        .slice(3)
+        .every((cell) => Number.isFinite(Number(cell))),
+    ).toBe(true);
+  }, 60_000);
+});
