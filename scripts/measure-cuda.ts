@@ -292,7 +292,8 @@ async function graph(): Promise<Row[]> {
     if (batchUsers !== BATCHES[BATCHES.length - 1]) continue;
     const { dim, heads: numHeads } = config;
     const numEdgeFeatures = loaded.edgeFeatures.numFeatures;
-    const { encoder, inTable } = restoreEncoder({ ...config, dim, numHeads, numEdgeFeatures }, trained.weights);
+    const numLayers = config.layers === 1 ? 1 : 2;
+    const { encoder, inTable } = restoreEncoder({ dim, numHeads, numEdgeFeatures, numLayers }, trained.weights);
     const begin = performance.now();
     const states = encodeAllSubreddits(loaded, encoder, inTable, config.embedFanout, new Random(2));
     let encoded = 0;
