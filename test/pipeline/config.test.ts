@@ -69,6 +69,6 @@ describe('the JSON Schema of a configuration', () => {
 
 describe('pick', () => {
   it('takes the named settings and no others', () => {
-    expect(pick(configSchema.parse({ dim: 8 }), 'dim', 'fanout')).toEqual({ dim: 8, fanout: [16, 4] });
+    expect(pick(configSchema.parse({ dim: 8 }), 'dim', 'fanout')).toEqual({ dim: 8, fanout: [64, 4] });
   });
 });
