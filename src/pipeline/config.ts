@@ -83,7 +83,7 @@ export const configSchema = z.strictObject({
   learningRate: z
     .number()
     .positive()
-    .default(0.003)
+    .default(0.004)
     .describe('peak of the schedule, of the tables; the encoder takes a tenth'),
   weightDecay: z.number().min(0).default(0.1).describe('decoupled decay (AdamW)'),
   temperature: z.number().positive().default(1).describe('softness of the contrastive loss; lower is harder'),
