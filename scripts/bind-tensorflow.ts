@@ -10,7 +10,7 @@
  *     npx tsx scripts/bind-tensorflow.ts --python tensorflow/bin/python
  *
  * Needs a C++17 compiler ($CXX, else c++), Linux, and the headers of Node beside its program. The wheel must stay where
- * it is. Measured with TensorFlow 2.21, Node 20, 22 and 24.
+ * it is. Measured with TensorFlow 2.21 on Node 20.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';

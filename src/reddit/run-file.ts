@@ -64,7 +64,7 @@ export class RunFileWriter {
   private checksum = 0;
 
   constructor(private readonly path: string) {
-    this.fd = openSync(path, 'w');
+    this.fd = openSync(path, 'w', 0o600);
   }
 
   user(userHi: number, userLo: number): void {
@@ -308,7 +308,7 @@ export async function writeRunSet(
   const file: z.infer<typeof runSetFile> = { format: 'mine-personas run set', version: VERSION, checksum, content };
 
   const temporary = `${path}.tmp`;
-  const handle = await open(temporary, 'w');
+  const handle = await open(temporary, 'w', 0o600);
   try {
     await handle.writeFile(JSON.stringify(file));
     await handle.sync();

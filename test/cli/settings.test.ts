@@ -175,7 +175,7 @@ describe('addSettingFlags', () => {
     const { options } = addSettingFlags(new Command());
     for (const option of options) expect(option.description.length).toBeGreaterThan(10);
     const described = (flag: string) => options.find((option) => option.long === flag)?.description;
-    expect(described('--fanout')).toContain('(default: 16,4)');
+    expect(described('--fanout')).toContain('(default: 64,4)');
     expect(described('--clusters')).toContain('(default: auto)');
     expect(described('--include-over18')).not.toContain('default');
   });
@@ -218,6 +218,7 @@ describe('addSettingFlags', () => {
 
 /** Settings without a default that take a number. */
 const OPTIONAL_NUMBERS: readonly (keyof RunConfig)[] = [
+  'epochUsers',
   'llmRequestsPerMinute',
   'llmTokensPerMinute',
   'llmContextTokens',
@@ -230,7 +231,7 @@ describe('the environment', () => {
   /** A value of the kind of the setting that is not its default, as text and as it should be understood. */
   function example(key: keyof RunConfig): [string, unknown] {
     const value = DEFAULTS[key];
-    if (key === 'dim') return ['128', 128];
+    if (key === 'dim') return ['64', 64];
     if (key === 'heads') return ['2', 2];
     if (key === 'clusters') return ['5', 5];
     if (key === 'columns') return ['user,subreddit', ['user', 'subreddit']];

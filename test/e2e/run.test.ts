@@ -42,12 +42,14 @@ describe('a whole run', () => {
 
   it('leaves the folders of all stages, and nothing under way', () => {
     expect(finishedStages(run)).toEqual(STAGE_NAMES);
-    expect(readdirSync(run).sort()).toEqual(['.tmp', ...STAGE_NAMES, 'config.json', 'run.json'].sort());
+    expect(readdirSync(run).sort()).toEqual(['.cache', '.tmp', ...STAGE_NAMES, 'config.json', 'run.json'].sort());
     expect(filesBelow(join(run, '.tmp'))).toEqual([]);
     expect(Object.keys(artefacts(run)).filter((file) => !file.endsWith('/manifest.json'))).toEqual([
       ...['interactions.arrow', 'subreddits.arrow', 'users.arrow'].map((file) => `ingest/${file}`),
-      ...['edges', 'nodes-subreddits', 'nodes-users', 'projection'].map((table) => `build-graph/${table}.arrow`),
-      ...['history.jsonl', 'weights.safetensors'].map((file) => `train/${file}`),
+      ...['degrees', 'edges', 'nodes-subreddits', 'nodes-users', 'projection'].map(
+        (table) => `build-graph/${table}.arrow`,
+      ),
+      ...['events.out.tfevents.0', 'history.jsonl', 'weights.safetensors'].map((file) => `train/${file}`),
       ...['attention.arrow', 'subreddits.arrow', 'users.arrow'].map((file) => `embed/${file}`),
       ...['assignments', 'cluster-subreddits', 'clusters'].map((table) => `cluster/${table}.arrow`),
       ...['failures.jsonl', 'persona.schema.json', 'personas.jsonl'].map((file) => `verbalize/${file}`),

@@ -209,7 +209,9 @@ describe.concurrent('config and doctor', () => {
       'bzip2',
       'xz',
       'gpu',
-      'tensorflow',
+      'engine',
+      'engine',
+      'engine',
       'engine',
       'llm',
     ]);

@@ -22,8 +22,8 @@ const post = {
 describe('readAction', () => {
   it('reads a comment and a submission', () => {
     const common = { drop: null, author: 'Some_One', subreddit: 'AskReddit', score: 3, createdUtc: 1700000000 };
-    expect(read(comment)).toEqual({ ...common, kind: 'comment', over18: false });
-    expect(read({ ...post, over_18: true })).toEqual({ ...common, kind: 'post', over18: true });
+    expect(read(comment)).toEqual({ ...common, kind: 'comment', over18: false, text: 'text' });
+    expect(read({ ...post, over_18: true })).toEqual({ ...common, kind: 'post', over18: true, text: 'T' });
   });
 
   it('tells submissions from comments by their fields', () => {
