@@ -2,8 +2,8 @@
  * From a compressed dump to aggregated pairs: our three scanners beside `zstd -dc >/dev/null`, and beside Python and DuckDB
  * where `MINE_PERSONAS_PYTHON` names a Python that has zstandard and duckdb.
  *
- *     npx tsx scripts/generate-dump.ts --out /tmp/dump --bytes 4.7GB --months 2024-06..2024-06 --level 9 --wordy
- *     npx tsx test/bench/ingest.bench.ts /tmp/dump/RC_2024-06.zst [repetitions = 3] [modes = all, comma-separated]
+ *     npx tsx scripts/generate-dump.ts --out dump --bytes 4.7GB --months 2024-06..2024-06 --level 9 --wordy
+ *     npx tsx test/bench/ingest.bench.ts dump/RC_2024-06.zst [repetitions = 3] [modes = all, comma-separated; cli and wasm always]
  *
  * Each mode runs in a process of its own, in turns. CPU is that of the process and of those it starts, from after its
  * imports on. All modes must agree on counts and sums to the last one. Linux only.
@@ -207,5 +207,6 @@ else if (first === undefined) console.log('Name a dump to read; see the head of 
 else {
   const python = process.env['MINE_PERSONAS_PYTHON'];
   const all = ['cli', 'wasm', 'typescript', 'json', ...(python === undefined ? [] : ['python', 'duckdb'])];
-  compare(first, Number(rest[0] ?? 3), rest[1]?.split(',') ?? all, python);
+  const modes = rest[1] === undefined ? all : [...new Set(['cli', 'wasm', ...rest[1].split(',')])]; // what others are set against
+  compare(first, Number(rest[0] ?? 3), modes, python);
 }
