@@ -17,8 +17,6 @@ import type { Stage, StageContext, StageSummary } from './stage.js';
 const MAX_EXCLUDED = 0.5;
 /** Single users whose personas are attacked for the figure in the manifest. */
 const ATTACKED_USERS = 500;
-/** Below this many people a persona needs to be allowed in so many words. */
-const MIN_USERS_FLOOR = 50;
 
 /** Clusters in, or single users where someone insists; personas.jsonl out. */
 export const verbalize: Stage = {
