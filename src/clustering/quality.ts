@@ -7,35 +7,6 @@ export interface Silhouette {
   readonly perCluster: Float64Array; // [k]
 }
 
-/**
- * Simplified silhouette (Hruschka et al., 2004): distances to centroids stand for mean distances to members. O(N k D).
- *
- * s = (b − a) / max(a, b); a = distance to the own centroid, b = to the nearest other. 0 for all where k is 1.
- *
- * @param assignment int32 [N] in [0, k), −1 = no cluster, left out
- */
-export function simplifiedSilhouette(
-  points: Float32Array,
-  dim: number,
-  assignment: Int32Array,
-  centroids: Float32Array,
-): Silhouette {
-  const k = centroids.length / dim;
-  const means = new ClusterMeans(k);
-  for (let i = 0; i < assignment.length; i++) {
-    if (assignment[i] < 0) continue;
-    let own = 0;
-    let other = Infinity;
-    for (let c = 0; c < k; c++) {
-      const distance = euclidean(points, i * dim, centroids, c * dim, dim);
-      if (c === assignment[i]) own = distance;
-      else if (distance < other) other = distance;
-    }
-    means.add(assignment[i], k === 1 || own === other ? 0 : (other - own) / Math.max(own, other));
-  }
-  return means.result();
-}
-
 /** Rows drawn from points, with all distances between them; made once and used for every k. */
 export interface DistanceSample {
   readonly ids: Uint32Array; // [m] ascending rows of points
@@ -102,37 +73,6 @@ export function silhouetteValues(sample: DistanceSample, assignment: Int32Array,
     values[a] = undefinedHere ? 0 : (nearestOther - within) / Math.max(within, nearestOther);
   }
   return values;
-}
-
-/**
- * Davies–Bouldin index (1979), >= 0, lower is better: mean over clusters of the worst (spread + spread) / gap.
- *
- * Empty clusters are left out; 0 where fewer than two are left; Infinity where two centroids coincide.
- */
-export function daviesBouldin(
-  points: Float32Array,
-  dim: number,
-  assignment: Int32Array,
-  centroids: Float32Array,
-): number {
-  const k = centroids.length / dim;
-  const means = new ClusterMeans(k);
-  for (let i = 0; i < assignment.length; i++) {
-    const c = assignment[i];
-    if (c >= 0) means.add(c, euclidean(points, i * dim, centroids, c * dim, dim));
-  }
-  const spread = means.result().perCluster;
-  const filled = Array.from(spread.keys()).filter((c) => !Number.isNaN(spread[c]));
-  if (filled.length < 2) return 0;
-  let total = 0;
-  for (const a of filled) {
-    let worst = 0;
-    for (const b of filled)
-      if (a !== b)
-        worst = Math.max(worst, (spread[a] + spread[b]) / euclidean(centroids, a * dim, centroids, b * dim, dim));
-    total += worst;
-  }
-  return total / filled.length;
 }
 
 /** Measures the mean cosine between the members of each cluster and its centroid. */

@@ -3,12 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   adjustedRandIndex,
   CohesionMeter,
-  daviesBouldin,
   normalizedMutualInformation,
   sampleDistances,
   silhouette,
   silhouetteValues,
-  simplifiedSilhouette,
 } from '../../src/clustering/quality.js';
 import { Random } from '../../src/core/random.js';
 import { normalPoints } from './points.js';
@@ -131,32 +129,6 @@ describe('silhouette', () => {
     expect(whole.mean).toBeGreaterThan(0.7);
     const part = silhouette(sampleDistances(points, 1000, 3, random, 300), assignment, 2);
     expect(Math.abs(part.mean - whole.mean)).toBeLessThan(0.03);
-  });
-});
-
-describe('simplifiedSilhouette', () => {
-  it('compares the own centroid with the nearest other one', () => {
-    const points = Float32Array.of(1, 9, 5, 100);
-    const { mean, perCluster } = simplifiedSilhouette(points, 1, Int32Array.of(0, 1, 0, -1), Float32Array.of(0, 10));
-    expect([...perCluster]).toEqual([(8 / 9 + 0) / 2, 8 / 9]);
-    expect(mean).toBeCloseTo(16 / 27, 12);
-  });
-
-  it('is 0 for one cluster and for none', () => {
-    expect(simplifiedSilhouette(Float32Array.of(1, 2), 1, Int32Array.of(0, 0), Float32Array.of(1)).mean).toBe(0);
-    expect(simplifiedSilhouette(new Float32Array(0), 1, new Int32Array(0), Float32Array.of(1, 2)).mean).toBe(0);
-  });
-});
-
-describe('daviesBouldin', () => {
-  it('is the mean of the worst ratios of spread to gap', () => {
-    const points = Float32Array.of(-1, 1, 9, 11, 100); // spreads 1 and 1, gap 10; a third cluster of one, gap 90 and 100
-    const index = daviesBouldin(points, 1, Int32Array.of(0, 0, 1, 1, 2), Float32Array.of(0, 10, 100));
-    expect(index).toBeCloseTo((0.2 + 0.2 + 1 / 90) / 3, 6);
-  });
-
-  it('leaves out empty clusters', () => {
-    expect(daviesBouldin(Float32Array.of(1, 2), 1, Int32Array.of(0, 0), Float32Array.of(1, 5))).toBe(0);
   });
 });
 
