@@ -3,12 +3,11 @@
 #include "../cuda/common.cuh"
 
 struct InfoNceArgs {
-  float *logits;      // [users, M]: products in, derivatives of the loss out (gradient) or nothing of use (forward)
+  float *logits;      // [users, M]: products in, derivatives of the loss out
   const float *logQ;  // [M]
   const int *posPtr, *posIndex, *maskPtr, *maskIndex;
-  float *positives;         // [P] scratch: logits of the positives
-  float *loss, *logSumExp;  // [B], written by the forward pass; logSumExp read by the gradient
-  const float *dLoss;       // scalar
+  float *positives;  // [P] scratch: logits of the positives
+  float *loss;       // [B]
   int firstUser, numCandidates;
   float temperature, scale;  // scale: 1 / (anchors · temperature)
 };
@@ -51,7 +50,8 @@ __device__ inline int multiplicity(const InfoNceArgs &args, const User &user, in
 KERNEL(info_nce, InfoNceArgs) {
   const User user(args);
   if (user.posBegin == user.posEnd) {  // all threads of the block alike
-    if (threadIdx.x == 0) args.loss[user.b] = args.logSumExp[user.b] = 0;
+    for (int m = threadIdx.x; m < args.numCandidates; m += BLOCK) user.logits[m] = 0;
+    if (threadIdx.x == 0) args.loss[user.b] = 0;
     return;
   }
   setApart(args, user);
@@ -75,30 +75,18 @@ KERNEL(info_nce, InfoNceArgs) {
   const float largest = blockMax(max);  // finite: there is a positive
   const float sum = blockSum(max == NEGATIVE_INFINITY ? 0 : total * expf(max - largest));
   const float positivesSum = blockSum(positives);
-  if (threadIdx.x > 0) return;
   const float logSumExp = largest + logf(sum);
   const float count = static_cast<float>(user.posEnd - user.posBegin);
-  args.logSumExp[user.b] = logSumExp;
-  args.loss[user.b] = (count * logSumExp - positivesSum) / sqrtf(count);
-}
+  const float root = sqrtf(count);
+  if (threadIdx.x == 0) args.loss[user.b] = (count * logSumExp - positivesSum) / root;
 
-KERNEL(info_nce_grad, InfoNceArgs) {
-  const User user(args);
-  if (user.posBegin == user.posEnd) {
-    for (int m = threadIdx.x; m < args.numCandidates; m += BLOCK) user.logits[m] = 0;
-    return;
-  }
-  setApart(args, user);
-  const float root = sqrtf(static_cast<float>(user.posEnd - user.posBegin));
-  const float scale = args.dLoss[0] * args.scale;
-  const float logSumExp = args.logSumExp[user.b];
   for (int m = threadIdx.x; m < args.numCandidates; m += BLOCK)  // exp(−∞) = 0: no gradient where masked
-    user.logits[m] = scale * root * expf(user.logits[m] / args.temperature - args.logQ[m] - logSumExp);
+    user.logits[m] = args.scale * root * expf(user.logits[m] / args.temperature - args.logQ[m] - logSumExp);
   __syncthreads();
   for (int p = user.posBegin + threadIdx.x; p < user.posEnd; p += BLOCK) {
-    const int count = multiplicity(args, user, p);
-    if (count > 0)
+    const int times = multiplicity(args, user, p);
+    if (times > 0)
       user.logits[args.posIndex[p]] =
-          scale * (root * expf(args.positives[p] - logSumExp) - static_cast<float>(count) / root);
+          args.scale * (root * expf(args.positives[p] - logSumExp) - static_cast<float>(times) / root);
   }
 }

@@ -2,48 +2,35 @@ import { type CudaCall, cudaKernel } from '../cuda/cuda-kernel.js';
 import { type Address, float } from '../cuda/device.js';
 import { launchAdd } from '../cuda/elementwise.js';
 import { launchMatMul } from '../mat-mul/cuda.js';
-import { INFO_NCE, INFO_NCE_GRAD } from './op.js';
+import { INFO_NCE } from './op.js';
 
 /** Logits held at a time: blocks of users, and 256 MB. */
 const LOGITS_AT_ONCE = 1 << 26;
 
 export const infoNceCuda = [
   cudaKernel(INFO_NCE, (call) => {
-    const [numUsers] = call.shape('y');
-    const loss = call.output([]);
-    const logSumExp = call.output([numUsers]);
-    const losses = call.scratch(numUsers);
-    const { scale, temperature } = scalesOf(call);
-    forEachBlock(call, (begin, users, logits, positives) => {
-      const written = { positives, loss: losses, logSumExp: logSumExp.address };
-      call.device.launch('info_nce', [users], addresses(call, logits, written), scalars(call, begin));
-    });
-    call.device.launch('sum_cols', [1], [losses, loss.address], [1, numUsers, float(scale * temperature)]);
-    return [loss.info, logSumExp.info];
-  }),
-  cudaKernel(INFO_NCE_GRAD, (call) => {
     const { device } = call;
     const [numUsers, dim] = call.shape('y');
     const [numCandidates] = call.shape('c');
+    const loss = call.output([]);
     const dY = call.output([numUsers, dim]);
     const dC = call.output([numCandidates, dim]);
-    const gradient = { logSumExp: call.address('logSumExp'), dLoss: call.address('dLoss') };
-    device.fill(dC.address, numCandidates * dim);
+    const losses = call.scratch(numUsers);
     const part = call.scratch(numCandidates * dim); // of dC, from one block of users
+    const { scale, temperature } = scalesOf(call);
+    device.fill(dC.address, numCandidates * dim);
     forEachBlock(call, (begin, users, logits, positives) => {
-      device.launch(
-        'info_nce_grad',
-        [users],
-        addresses(call, logits, { ...gradient, positives }),
-        scalars(call, begin),
-      );
+      const lists = ['logQ', 'posPtr', 'posIndex', 'maskPtr', 'maskIndex'].map((name) => call.address(name));
+      const scalars = [begin, numCandidates, float(temperature), float(scale)];
+      device.launch('info_nce', [users], [logits, ...lists, positives, losses], scalars);
       const offset = 4 * begin * dim;
       launchMatMul(call, { m: users, n: dim, k: numCandidates }, logits, call.address('c'), dY.address + offset);
       const shape = { m: numCandidates, n: dim, k: users, transposeA: true };
       launchMatMul(call, shape, logits, call.address('y') + offset, part);
       launchAdd(device, dC.address, part, dC.address, numCandidates * dim);
     });
-    return [dY.info, dC.info];
+    device.launch('sum_cols', [1], [losses, loss.address], [1, numUsers, float(scale * temperature)]);
+    return [loss.info, dY.info, dC.info];
   }),
 ];
 
@@ -72,19 +59,4 @@ function scalesOf(call: CudaCall): { scale: number; temperature: number } {
   for (let b = 0; b + 1 < posPtr.length; b++) if (posPtr[b + 1] > posPtr[b]) anchors++;
   const temperature = call.attribute('temperature');
   return { scale: 1 / (Math.max(1, anchors) * temperature), temperature };
-}
-
-/** The pointer members of InfoNceArgs, in their order. */
-function addresses(
-  call: CudaCall,
-  logits: Address,
-  written: { positives: Address; loss?: Address; logSumExp: Address; dLoss?: Address },
-): Address[] {
-  const lists = ['logQ', 'posPtr', 'posIndex', 'maskPtr', 'maskIndex'].map((name) => call.address(name));
-  return [logits, ...lists, written.positives, written.loss ?? 0, written.logSumExp, written.dLoss ?? 0];
-}
-
-function scalars(call: CudaCall, firstUser: number) {
-  const { scale, temperature } = scalesOf(call);
-  return [firstUser, call.shape('c')[0], float(temperature), float(scale)];
 }

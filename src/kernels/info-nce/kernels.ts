@@ -1,21 +1,15 @@
 import type { Cores } from '../cores.js';
 import { type HostEngine, hostKernel, type KernelCall } from '../host-kernel.js';
 import type { InfoNceInputs } from './numeric.js';
-import { INFO_NCE, INFO_NCE_GRAD } from './op.js';
+import { INFO_NCE } from './op.js';
 
 export const infoNceKernels = (engine: HostEngine, core: Cores) => [
   hostKernel(engine, INFO_NCE, (call) => {
     const loss = call.output([]);
-    const logSumExp = call.output([call.shape('y')[0]]);
-    loss.values[0] = core.infoNce(inputsOf(call), logSumExp.values);
-    return [loss.info, logSumExp.info];
-  }),
-  hostKernel(engine, INFO_NCE_GRAD, (call) => {
     const dY = call.output(call.shape('y'));
     const dC = call.output(call.shape('c'));
-    const [dLoss] = call.float32('dLoss');
-    core.infoNceGrad(inputsOf(call), call.float32('logSumExp'), dLoss, dY.values, dC.values);
-    return [dY.info, dC.info];
+    loss.values[0] = core.infoNce(inputsOf(call), dY.values, dC.values);
+    return [loss.info, dY.info, dC.info];
   }),
 ];
 

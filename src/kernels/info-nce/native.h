@@ -1,8 +1,9 @@
 // Contrastive loss over candidates and its gradient; formulas in numeric.ts.
 //
-// Logits are made tile by tile, candidates down and users across, and never leave the cache: B × M of them would be
-// hundreds of megabytes where all subreddits are candidates. The gradient makes them a second time, which costs less
-// than fetching them would. With users across, maxima and sums run over whole vectors.
+// Users are taken some tiles at a time, so that their exponentials stay in the cache between the two passes over the
+// candidates: the first makes them and the normalisers, the second turns them into the gradient of the logits and
+// multiplies. B × M of them would be hundreds of megabytes where all subreddits are candidates. A tile has candidates
+// down and users across: maxima and sums run over whole vectors.
 //
 // Candidates are cut into strips whose number depends on M alone. A strip owns its rows of dC; of what is summed over
 // candidates (normalisers, dY) it makes a part, and the parts are added in the order of strips.
@@ -21,6 +22,8 @@ namespace ISA {
 
 constexpr int64_t TILE_USERS = 64;
 constexpr int64_t TILE_CANDIDATES = 128;
+constexpr int64_t TILE = TILE_USERS * TILE_CANDIDATES;
+constexpr int64_t HELD = 1 << 22; // exponentials at a time, 16 MB, but never fewer than those of two tiles of users
 
 struct InfoNce {
   const float *y, *c;
@@ -31,6 +34,10 @@ struct InfoNce {
 
   int64_t user_tiles() const { return (num_users + TILE_USERS - 1) / TILE_USERS; }
   int64_t candidate_tiles() const { return (num_candidates + TILE_CANDIDATES - 1) / TILE_CANDIDATES; }
+  int64_t user_tiles_at_once() const {
+    const int64_t fit = HELD / (std::max<int64_t>(1, candidate_tiles()) * TILE);
+    return std::min(user_tiles(), std::max<int64_t>(2, fit));
+  }
   int64_t strips() const {
     return std::clamp<int64_t>(candidate_tiles() / 2, 1, num_candidates >= 16384 ? 16 : 8);
   }
@@ -156,130 +163,131 @@ struct StripSum {
   double sum, positives;
 };
 
-// inputs (7), logSumExp, loss [1], dim, temperature
-inline void info_nce(const Call& call) {
-  const InfoNce g = info_nce_inputs(call, 9);
-  float* log_sum_exp = call.f32(7);
-  static thread_local Scratch<StripSum> scratch;
-  StripSum* sums = scratch.take(g.strips() * g.num_users);
-  const Pairs pairs = sort_pairs(g);
-  const float* packed = pack_users(g);
-
-  pool::parallel(g.strips(), [&](int64_t strip) {
-    alignas(64) static thread_local float tile[TILE_CANDIDATES * TILE_USERS];
-    StripSum* own = sums + strip * g.num_users;
-    std::fill_n(own, g.num_users, StripSum{-__FLT_MAX__, 0, 0});
-    for (int64_t j = g.strip_begin(strip); j < g.strip_begin(strip + 1); j++)
-      for (int64_t i = 0; i < g.user_tiles(); i++) {
-        StripSum* row = own + i * TILE_USERS;
-        tile_logits(g, packed, pairs, i, j, tile, [&](const Pair& pair, float logit) {
-          row[pair.cell % TILE_USERS].positives += static_cast<double>(pair.positives) * logit;
-        });
-        const float* log_q = g.log_q + j * TILE_CANDIDATES;
-        const int64_t users = std::min(TILE_USERS, g.num_users - i * TILE_USERS);
-        const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
-        for (int64_t u = 0; u < users; u += LANES) {
-          alignas(64) float max[LANES] = {}, sum[LANES];
-          for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) max[l] = row[u + l].max;
-          Vec top = load<LANES>(max);
-          for (int64_t m = 0; m < rows; m++) top = maximum<LANES>(load<LANES>(tile + m * TILE_USERS + u) - log_q[m], top);
-          Vec total{};
-          for (int64_t m = 0; m < rows; m++) total += exp<LANES>(load<LANES>(tile + m * TILE_USERS + u) - (log_q[m] + top));
-          store<LANES>(max, top);
-          store<LANES>(sum, total);
-          for (int64_t l = 0; l < std::min<int64_t>(LANES, users - u); l++) {
-            StripSum& s = row[u + l];
-            if (max[l] != s.max) s.sum *= std::exp(static_cast<double>(s.max) - max[l]);
-            s.sum += sum[l];
-            s.max = max[l];
-          }
-        }
-      }
-  });
-
-  double total = 0;
-  int64_t anchors = 0;
-  for (int64_t b = 0; b < g.num_users; b++) {
-    const int64_t count = g.positives(b);
-    log_sum_exp[b] = 0;
-    if (count == 0) continue;
-    float max = -__FLT_MAX__;
-    for (int64_t s = 0; s < g.strips(); s++) max = std::max(max, sums[s * g.num_users + b].max);
-    double sum = 0, positives = 0;
-    for (int64_t s = 0; s < g.strips(); s++) {
-      const StripSum& part = sums[s * g.num_users + b];
-      sum += part.sum * std::exp(static_cast<double>(part.max) - max);
-      positives += part.positives;
+// Turns the logits of a tile into e^(logit − top), `top` being the largest of that user which the strip has seen so far,
+// and adds them to the strip's sums. `tops` [TILE_USERS] keeps what was subtracted.
+inline void exponentials(const float* log_q, int64_t rows, float* tile, StripSum* sums, float* tops) {
+  for (int64_t u = 0; u < TILE_USERS; u += LANES) {
+    alignas(64) float max[LANES], sum[LANES];
+    for (int64_t l = 0; l < LANES; l++) max[l] = sums[u + l].max;
+    Vec top = load<LANES>(max);
+    for (int64_t m = 0; m < rows; m++) top = maximum<LANES>(load<LANES>(tile + m * TILE_USERS + u) - log_q[m], top);
+    Vec total{};
+    for (int64_t m = 0; m < rows; m++) {
+      float* at = tile + m * TILE_USERS + u;
+      const Vec e = exp<LANES>(load<LANES>(at) - (log_q[m] + top));
+      store<LANES>(at, e);
+      total += e;
     }
-    const double normaliser = max + std::log(sum);
-    log_sum_exp[b] = static_cast<float>(normaliser);
-    total += (count * normaliser - positives) / std::sqrt(static_cast<double>(count));
-    anchors++;
+    store<LANES>(tops + u, top);
+    store<LANES>(max, top);
+    store<LANES>(sum, total);
+    for (int64_t l = 0; l < LANES; l++) {
+      StripSum& s = sums[u + l];
+      if (max[l] != s.max) s.sum *= std::exp(static_cast<double>(s.max) - max[l]);
+      s.sum += sum[l];
+      s.max = max[l];
+    }
   }
-  call.f64(8)[0] = total / std::max<int64_t>(1, anchors);
 }
 
-// inputs (7), logSumExp, dY, dC, dim, temperature, dLoss
-inline void info_nce_grad(const Call& call) {
+// inputs (7), dY, dC, loss [1], dim, temperature
+inline void info_nce(const Call& call) {
   const InfoNce g = info_nce_inputs(call, 10);
-  const float* log_sum_exp = call.f32(7);
-  float *d_y = call.f32(8), *d_c = call.f32(9);
+  float *d_y = call.f32(7), *d_c = call.f32(8);
   const Pairs pairs = sort_pairs(g);
   const float* packed = pack_users(g);
+  const int64_t strips = g.strips(), at_once = g.user_tiles_at_once(), wide = at_once * TILE_USERS;
 
   int64_t anchors = 0;
   for (int64_t b = 0; b < g.num_users; b++) anchors += g.positives(b) > 0;
-  const double scale = call.number(12) * g.inverse_temperature / std::max<int64_t>(1, anchors);
-  static thread_local Scratch<float> per_user_scratch, part_scratch;
-  // of each user: normaliser (infinite without positives, so that every probability is 0), weight, share of a positive
-  const int64_t padded = g.user_tiles() * TILE_USERS;
-  float* normaliser = per_user_scratch.take(3 * padded);
-  float *weight = normaliser + padded, *share = weight + padded;
-  for (int64_t b = 0; b < padded; b++) {
-    const double root = b < g.num_users ? std::sqrt(static_cast<double>(g.positives(b))) : 0;
-    normaliser[b] = root > 0 ? log_sum_exp[b] : __builtin_inff();
-    weight[b] = static_cast<float>(scale * root);
-    share[b] = root > 0 ? static_cast<float>(scale / root) : 0;
-  }
+  const double scale = static_cast<double>(g.inverse_temperature) / std::max<int64_t>(1, anchors);
 
-  const int64_t size = g.num_users * g.dim;
-  float* parts = g.strips() == 1 ? d_y : part_scratch.take(g.strips() * size);
-  pool::parallel(g.strips(), [&](int64_t strip) {
-    alignas(64) static thread_local float tile[TILE_CANDIDATES * TILE_USERS];
-    float* part = parts + strip * size;
-    const int64_t first = g.strip_begin(strip);
-    for (int64_t j = first; j < g.strip_begin(strip + 1); j++) {
-      const float *c = g.c + j * TILE_CANDIDATES * g.dim, *log_q = g.log_q + j * TILE_CANDIDATES;
-      const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
-      for (int64_t i = 0; i < g.user_tiles(); i++) {
-        tile_logits(g, packed, pairs, i, j, tile, [](const Pair&, float) {});
-        const int64_t begin = i * TILE_USERS, users = std::min(TILE_USERS, g.num_users - begin);
-        for (int64_t m = 0; m < rows; m++)
-          for (int64_t u = 0; u < TILE_USERS; u += LANES) {
-            float* at = tile + m * TILE_USERS + u;
-            const Vec logit = load<LANES>(at) - log_q[m];
-            store<LANES>(at, exp<LANES>(logit - load<LANES>(normaliser + begin + u)) * load<LANES>(weight + begin + u));
-          }
-        pairs.in_tile(i, j, [&](const Pair& pair) { tile[pair.cell] -= pair.positives * share[begin + pair.cell % TILE_USERS]; });
-        multiply(rows, g.dim, users, {tile, TILE_USERS, 1}, {g.y + begin * g.dim, g.dim, 1}, d_c + j * TILE_CANDIDATES * g.dim, g.dim, i > 0);
-        multiply(users, g.dim, rows, {tile, 1, TILE_USERS}, {c, g.dim, 1}, part + begin * g.dim, g.dim, j > first);
+  static thread_local Scratch<float> tile_scratch, top_scratch, part_scratch, per_user_scratch;
+  static thread_local Scratch<StripSum> sum_scratch;
+  float* tiles = tile_scratch.take(g.candidate_tiles() * at_once * TILE); // tile (j, i) of those at once: j · at_once + i
+  float* tops = top_scratch.take(g.candidate_tiles() * wide);
+  float* parts = part_scratch.take(strips * wide * g.dim);
+  StripSum* sums = sum_scratch.take(strips * wide);
+  // of each user: normaliser (infinite without positives, so that every probability is 0), weight, share of a positive
+  float* normaliser = per_user_scratch.take(3 * wide);
+  float *weight = normaliser + wide, *share = weight + wide;
+
+  double total = 0;
+  for (int64_t first = 0; first < g.user_tiles(); first += at_once) {
+    const int64_t count = std::min(at_once, g.user_tiles() - first);
+    const int64_t begin = first * TILE_USERS, users = std::min(wide, g.num_users - begin);
+
+    pool::parallel(strips, [&](int64_t strip) {
+      StripSum* own = sums + strip * wide;
+      std::fill_n(own, wide, StripSum{-__FLT_MAX__, 0, 0});
+      for (int64_t j = g.strip_begin(strip); j < g.strip_begin(strip + 1); j++)
+        for (int64_t i = 0; i < count; i++) {
+          float* tile = tiles + (j * at_once + i) * TILE;
+          StripSum* of_tile = own + i * TILE_USERS;
+          tile_logits(g, packed, pairs, first + i, j, tile, [&](const Pair& pair, float logit) {
+            of_tile[pair.cell % TILE_USERS].positives += static_cast<double>(pair.positives) * logit;
+          });
+          const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
+          exponentials(g.log_q + j * TILE_CANDIDATES, rows, tile, of_tile, tops + j * wide + i * TILE_USERS);
+        }
+    });
+
+    for (int64_t b = 0; b < count * TILE_USERS; b++) {
+      const int64_t positives = b < users ? g.positives(begin + b) : 0;
+      const double root = std::sqrt(static_cast<double>(positives));
+      normaliser[b] = __builtin_inff();
+      weight[b] = static_cast<float>(scale * root);
+      share[b] = root > 0 ? static_cast<float>(scale / root) : 0;
+      if (positives == 0) continue;
+      float max = -__FLT_MAX__;
+      for (int64_t s = 0; s < strips; s++) max = std::max(max, sums[s * wide + b].max);
+      double sum = 0, logits = 0;
+      for (int64_t s = 0; s < strips; s++) {
+        const StripSum& part = sums[s * wide + b];
+        sum += part.sum * std::exp(static_cast<double>(part.max) - max);
+        logits += part.positives;
       }
+      const double log_sum_exp = max + std::log(sum);
+      normaliser[b] = static_cast<float>(log_sum_exp);
+      total += (positives * log_sum_exp - logits) / root;
     }
-  });
+
+    pool::parallel(strips, [&](int64_t strip) {
+      float* part = parts + strip * wide * g.dim;
+      const int64_t first_tile = g.strip_begin(strip);
+      for (int64_t j = first_tile; j < g.strip_begin(strip + 1); j++) {
+        const float* c = g.c + j * TILE_CANDIDATES * g.dim;
+        const int64_t rows = std::min(TILE_CANDIDATES, g.num_candidates - j * TILE_CANDIDATES);
+        for (int64_t i = 0; i < count; i++) {
+          float* tile = tiles + (j * at_once + i) * TILE;
+          const int64_t at = i * TILE_USERS, width = std::min(TILE_USERS, users - at);
+          for (int64_t u = 0; u < TILE_USERS; u += LANES) {
+            const Vec top = load<LANES>(tops + j * wide + at + u);
+            const Vec factor = exp<LANES>(top - load<LANES>(normaliser + at + u)) * load<LANES>(weight + at + u);
+            for (int64_t m = 0; m < rows; m++) {
+              float* to = tile + m * TILE_USERS + u;
+              store<LANES>(to, load<LANES>(to) * factor);
+            }
+          }
+          pairs.in_tile(first + i, j, [&](const Pair& pair) { tile[pair.cell] -= pair.positives * share[at + pair.cell % TILE_USERS]; });
+          multiply(rows, g.dim, width, {tile, TILE_USERS, 1}, {g.y + (begin + at) * g.dim, g.dim, 1}, d_c + j * TILE_CANDIDATES * g.dim, g.dim, first + i > 0);
+          multiply(width, g.dim, rows, {tile, 1, TILE_USERS}, {c, g.dim, 1}, part + at * g.dim, g.dim, j > first_tile);
+        }
+      }
+    });
+
+    pool::parallel_ranges(users * g.dim, 1 << 14, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i++) {
+        float sum = 0;
+        for (int64_t s = 0; s < strips; s++) sum += parts[s * wide * g.dim + i];
+        d_y[begin * g.dim + i] = sum;
+      }
+    });
+  }
   if (g.num_users == 0) std::fill_n(d_c, g.num_candidates * g.dim, 0.0f);
-  if (g.strips() == 1) return;
-  pool::parallel_ranges(size, 1 << 14, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) {
-      float total = 0;
-      for (int64_t s = 0; s < g.strips(); s++) total += parts[s * size + i];
-      d_y[i] = total;
-    }
-  });
+  call.f64(9)[0] = total / std::max<int64_t>(1, anchors);
 }
 
-constexpr Op info_nce_ops[] = {
-    {"infoNce", "ffiiiiffdnn", info_nce},
-    {"infoNceGrad", "ffiiiiffffnnn", info_nce_grad},
-};
+constexpr Op info_nce_op = {"infoNce", "ffiiiifffdnn", info_nce};
 
 } // namespace ISA

@@ -26,51 +26,30 @@ const BLOCK_USERS = 128; // logits of that many users are held at a time: 128 ·
  * themselves alone. Corrected like the others, a rare positive would outweigh its own competition and teach nothing.
  * The root weighs users between "each the same" and "each link the same"; on link prediction it beat both.
  *
- * @param logSumExp float32 [B], overwritten: the softmax's normaliser of every user with a positive, else 0
+ * @param dY float32 [B, D], overwritten: derivative of the result with respect to y
+ * @param dC float32 [M, D], overwritten: derivative of the result with respect to c
  * @returns the mean of loss_b over the users with a positive; 0 if there are none
  */
-export function infoNce(inputs: InfoNceInputs, logSumExp: Float32Array): number {
-  const { posPtr } = inputs;
-  let total = 0;
-  logSumExp.fill(0);
-  forEachUser(inputs, (b, logits) => {
-    const begin = posPtr[b];
-    const end = posPtr[b + 1];
-    const lse = logSumExpOf(logits);
-    let positives = 0;
-    for (let p = begin; p < end; p++) positives += logits[inputs.posIndex[p]];
-    logSumExp[b] = lse;
-    total += ((end - begin) * lse - positives) / Math.sqrt(end - begin);
-  });
-  return total / Math.max(1, countAnchors(posPtr));
-}
-
-/**
- * Backward of `infoNce`.
- *
- * @param logSumExp float32 [B], as the forward pass left it
- * @param dLoss     derivative of what is minimised with respect to the loss
- * @param dY        float32 [B, D], overwritten
- * @param dC        float32 [M, D], overwritten
- */
-export function infoNceGrad(
-  inputs: InfoNceInputs,
-  logSumExp: Float32Array,
-  dLoss: number,
-  dY: Float32Array,
-  dC: Float32Array,
-): void {
+export function infoNce(inputs: InfoNceInputs, dY: Float32Array, dC: Float32Array): number {
   const { dim, temperature, y, c, posPtr, posIndex } = inputs;
   const numCandidates = c.length / dim;
+  const numAnchors = Math.max(1, countAnchors(posPtr));
+  const scale = 1 / (numAnchors * temperature);
+  let total = 0;
   dC.fill(0);
-  const scale = dLoss / (Math.max(1, countAnchors(posPtr)) * temperature);
 
   forEachUser(
     inputs,
     (b, logits) => {
-      const root = Math.sqrt(posPtr[b + 1] - posPtr[b]);
-      for (let m = 0; m < numCandidates; m++) logits[m] = scale * root * Math.exp(logits[m] - logSumExp[b]);
-      for (let p = posPtr[b]; p < posPtr[b + 1]; p++) logits[posIndex[p]] -= scale / root;
+      const begin = posPtr[b];
+      const end = posPtr[b + 1];
+      const root = Math.sqrt(end - begin);
+      const logSumExp = logSumExpOf(logits);
+      let positives = 0;
+      for (let p = begin; p < end; p++) positives += logits[posIndex[p]];
+      total += ((end - begin) * logSumExp - positives) / root;
+      for (let m = 0; m < numCandidates; m++) logits[m] = scale * root * Math.exp(logits[m] - logSumExp);
+      for (let p = begin; p < end; p++) logits[posIndex[p]] -= scale / root;
     },
     (begin, end, dLogits) => {
       const users = end - begin;
@@ -80,6 +59,7 @@ export function infoNceGrad(
       matMul({ m: numCandidates, n: dim, k: users, transposeA: true, accumulate: true }, dLogits, yBlock, dC);
     },
   );
+  return total / numAnchors;
 }
 
 /**
@@ -91,7 +71,7 @@ export function infoNceGrad(
 function forEachUser(
   inputs: InfoNceInputs,
   visit: (b: number, logits: Float32Array) => void,
-  endBlock: (begin: number, end: number, logits: Float32Array) => void = () => {},
+  endBlock: (begin: number, end: number, logits: Float32Array) => void,
 ): void {
   const { dim, temperature, y, c, posPtr, posIndex, maskPtr, maskIndex, logQ } = inputs;
   const numUsers = posPtr.length - 1;

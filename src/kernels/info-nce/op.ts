@@ -3,7 +3,6 @@ import { InputError } from '../../core/errors.js';
 import { assertIndex, assertRank, assertRowPtr, assertTensor, noGradient } from '../checks.js';
 
 export const INFO_NCE = 'InfoNce';
-export const INFO_NCE_GRAD = 'InfoNceGrad';
 
 /** Which candidates are what to which user: B users, M candidates, P positives, K masked pairs. All of it is data. */
 export interface InfoNceTargets {
@@ -19,6 +18,8 @@ export interface InfoNceTargets {
  *
  *     logits_bm = y_b · c_m / temperature − logQ_m, without logQ where m is a positive of b
  *     loss_b    = −Σ over p in pos(b) of log softmax(logits_b)[p] / √|pos(b)|, the softmax over all m not masked
+ *
+ * The gradient is computed together with the loss, whether or not it is asked for: both need the same exponentials.
  *
  * @param y float32 [B, D], users; gets a gradient
  * @param c float32 [M, D], candidates; gets a gradient
@@ -70,15 +71,13 @@ function assertInputs(y: tf.Tensor2D, c: tf.Tensor2D, targets: InfoNceTargets, t
 
 export const infoNceGradConfig: tf.GradConfig = {
   kernelName: INFO_NCE,
-  inputsToSave: ['y', 'c', 'posPtr', 'posIndex', 'maskPtr', 'maskIndex', 'logQ'],
-  outputsToSave: [false, true],
-  gradFunc(dOuts, [y, c, posPtr, posIndex, maskPtr, maskIndex, logQ, logSumExp], attributes) {
+  inputsToSave: ['posPtr', 'posIndex', 'maskPtr', 'maskIndex'],
+  outputsToSave: [false, true, true],
+  gradFunc(dOuts, [posPtr, posIndex, maskPtr, maskIndex, dY, dC]) {
     const [dLoss] = dOuts as tf.Tensor[];
-    const inputs = { y, c, posPtr, posIndex, maskPtr, maskIndex, logQ, logSumExp, dLoss };
-    const [dY, dC]: tf.Tensor[] = tf.engine().runKernel(INFO_NCE_GRAD, inputs, attributes);
     return {
-      y: () => dY,
-      c: () => dC,
+      y: () => tf.mul(dLoss, dY),
+      c: () => tf.mul(dLoss, dC),
       posPtr: () => tf.zeros(posPtr.shape),
       posIndex: () => tf.zeros(posIndex.shape),
       maskPtr: () => tf.zeros(maskPtr.shape),

@@ -1,31 +1,27 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { rowOfEdge, tensorflowKernel } from '../tensorflow-kernel.js';
-import { INFO_NCE, INFO_NCE_GRAD } from './op.js';
+import { INFO_NCE } from './op.js';
 
 type Inputs = Readonly<Record<string, tf.Tensor>>;
 
 /** The formulas of numeric.ts for all users at a time: B · M logits are held whole. */
 export const infoNceTensorflow = [
   tensorflowKernel(INFO_NCE, (inputs, attribute) => {
-    const { logits, positives } = logitsOf(inputs, attribute('temperature'));
-    const { hasPositive, root, numAnchors } = anchorsOf(inputs.posPtr);
-    const logSumExp = tf.where(hasPositive, tf.logSumExp(logits, 1), tf.zerosLike(root));
-    const sumOfPositives = tf.unsortedSegmentSum(tf.gatherND(logits, positives), rowOfEdge(inputs.posPtr), root.size);
-    const losses = tf.sub(tf.mul(root, logSumExp), tf.divNoNan(sumOfPositives, root));
-    return [tf.div(tf.sum(losses), numAnchors), logSumExp];
-  }),
-  tensorflowKernel(INFO_NCE_GRAD, (inputs, attribute) => {
-    const { y, c, posPtr, logSumExp, dLoss } = inputs;
+    const { y, c, posPtr } = inputs;
     const temperature = attribute('temperature');
     const { logits, positives } = logitsOf(inputs, temperature);
     const { hasPositive, root, numAnchors } = anchorsOf(posPtr);
+    const logSumExp = tf.logSumExp(logits, 1);
+    const sumOfPositives = tf.unsortedSegmentSum(tf.gatherND(logits, positives), rowOfEdge(posPtr), root.size);
+    const ofNormalisers = tf.mul(root, tf.where(hasPositive, logSumExp, tf.zerosLike(root)));
+    const losses = tf.sub(ofNormalisers, tf.divNoNan(sumOfPositives, root));
+
     const normaliser = tf.where(hasPositive, logSumExp, tf.fill([root.size], Infinity)); // nothing is left of other users
     const softmax = tf.exp(tf.sub(logits, tf.expandDims(normaliser, 1)));
     const ofPositives = tf.gather(tf.divNoNan(1, root), rowOfEdge(posPtr));
     const wanted = tf.scatterND(positives, ofPositives, logits.shape);
-    const scale = tf.div(dLoss, numAnchors * temperature);
-    const dLogits = tf.mul(scale, tf.sub(tf.mul(softmax, tf.expandDims(root, 1)), wanted));
-    return [tf.matMul(dLogits, c), tf.matMul(dLogits, y, true)];
+    const dLogits = tf.div(tf.sub(tf.mul(softmax, tf.expandDims(root, 1)), wanted), numAnchors * temperature);
+    return [tf.div(tf.sum(losses), numAnchors), tf.matMul(dLogits, c), tf.matMul(dLogits, y, true)];
   }),
 ];
 

@@ -14,7 +14,7 @@ static const Op ops[] = {
     elementwise_ops[0],   elementwise_ops[1], elementwise_ops[2], elementwise_ops[3],
     embedding_bag_ops[0], embedding_bag_ops[1],
     gatv2_ops[0],         gatv2_ops[1],
-    info_nce_ops[0],      info_nce_ops[1],
+    info_nce_op,
     mat_mul_op,
     nearest_centroid_op,
     row_adam_ops[0],      row_adam_ops[1],    row_adam_ops[2],
