@@ -58,7 +58,8 @@ export class HttpCaller {
     const own = { ...request, signal: signal && delayed(signal, this.options.graceMs ?? 0) };
     const random = this.options.random.fork('request', this.requests++);
     try {
-      return await this.limiter.run(() => this.retrier.run(() => this.account(own, attempt), random, signal), signal);
+      const account = () => this.account(own, attempt, signal);
+      return await this.limiter.run(() => this.retrier.run(account, random, signal), signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof GaveUp) throw this.asExternalError(error);
@@ -111,9 +112,10 @@ export class HttpCaller {
   private async account(
     request: GenerateRequest,
     attempt: (request: GenerateRequest) => Promise<Reply>,
+    signal: AbortSignal | undefined, // without grace: nothing is sent after it
   ): Promise<Reply> {
     const most = mostUsage(request);
-    await this.limiter.admit(most.inputTokens + most.outputTokens, request.signal);
+    await this.limiter.admit(most.inputTokens + most.outputTokens, signal);
     const settle = await this.options.budget?.reserve(most);
     const begunAt = performance.now();
     try {

@@ -28,9 +28,13 @@ export class Limiter {
     this.tokens = rates.tokensPerMinute === undefined ? undefined : new Bucket(rates.tokensPerMinute);
   }
 
-  /** Runs `task` when its turn has come. */
+  /** Runs `task` when its turn has come, unless the signal has; a task that has begun is waited for. */
   run<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return this.queue.add(task, signal ? { signal } : {});
+    // Not the queue's own signal, which would let go of a request that is under way, and with it of its reply.
+    return this.queue.add(() => {
+      signal?.throwIfAborted();
+      return task();
+    });
   }
 
   /** Waits until the rates allow one more request of about that many tokens. */

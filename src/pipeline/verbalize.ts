@@ -81,7 +81,11 @@ export const verbalize: Stage = {
           ...(opened && { spent: opened.spent() }),
           reidentification,
         },
-        notes: [...prepared.notes, ...notesOn(config, reidentification)],
+        notes: [
+          ...prepared.notes,
+          ...notesOn(config, reidentification),
+          ...notesOnFailures(summary.failed, opened?.cache),
+        ],
       };
     } finally {
       await personas.close();
@@ -192,6 +196,14 @@ function notesOn({ unit, minUsers }: RunConfig, { rate, membershipAuc }: Reident
       ? [`personas may describe groups of only ${minUsers} people (default 1,000): check them before you publish them`]
       : []),
     membershipAuc === null ? attack : `${attack}; tells members from others at AUC ${membershipAuc}`,
+  ];
+}
+
+/** Only the failures of a model may end otherwise when it is asked again. */
+function notesOnFailures(failed: number, cache: unknown): string[] {
+  if (failed === 0 || cache === undefined) return [];
+  return [
+    `${failed} personas failed, for the reasons in failures.jsonl; verbalize --force asks again for these alone, but for replies that came and were of no use (ERR_LLM_REPLY)`,
   ];
 }
 

@@ -11,7 +11,7 @@ export interface Seen {
 
 export interface ChatBody {
   messages: { role: string; content: string }[];
-  response_format?: { type: string; json_schema?: { schema: Record<string, unknown> } };
+  response_format?: { type: string; json_schema?: { name?: string; schema: Record<string, unknown> } };
   max_tokens?: number;
   max_completion_tokens?: number;
   temperature?: number;
