@@ -3,6 +3,9 @@
  *
  *     npx tsx scripts/generate-dump.ts --out runs/dump --seed 1 --users 3000 --groups 8 --months 3
  *
+ * With `--images`, `image-vectors.arrow` holds vectors of images that users posted, to be given to `--image-vectors`: each
+ * group has a taste, and seven in ten of its people share it.
+ *
  * Same flags and seed give the same raw bytes. Nothing in it was written by a person.
  */
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
@@ -11,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { InputError, messageOf, UsageError } from '../src/core/errors.js';
 import { Random } from '../src/core/random.js';
+import { writeVectorTable } from '../src/vision/vector-table.js';
 import { type Communities, makeCommunities, userName } from './dump/communities.js';
 import { eraOf } from './dump/layouts.js';
 import {
@@ -25,6 +29,7 @@ import {
 import { CountingSink, FileSink, type LineSink } from './dump/output.js';
 import { BACKGROUND, makePlan, type Plan, planActions, shufflePairs } from './dump/plan.js';
 import { makeText, type TextSource } from './dump/text.js';
+import { PlantedImages } from './planted-images.js';
 
 export interface DumpOptions {
   readonly out: string; // folder
@@ -36,6 +41,7 @@ export interface DumpOptions {
   readonly months: readonly string[]; // YYYY-MM, ascending
   readonly level: number | null; // of zstd; null writes plain .ndjson
   readonly shuffleEdges: boolean;
+  readonly images?: boolean; // vectors of posted images as well
   readonly wordy?: boolean; // bodies as long and varied as real ones, for figures of speed
 }
 
@@ -82,6 +88,9 @@ export const DEFAULTS: Omit<DumpOptions, 'out'> = {
   shuffleEdges: false,
 };
 
+const IMAGE_DIM = 32;
+const SHARED_TASTE = 0.7; // of the people of a group
+const WITH_IMAGES_SHARE = 0.5; // of users
 const COMMENT_SHARE = 0.8; // of actions
 const ACTIONS_BETWEEN_WAITS = 256;
 
@@ -103,8 +112,23 @@ export async function generateDump(options: DumpOptions): Promise<DumpManifest> 
   write('truth.tsv', truthTable(communities, plan));
   write('groups.tsv', groupTable(communities));
   write('over18.tsv', over18Table(communities));
+  if (options.images) await writeImages(options, plan);
   write('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
+}
+
+async function writeImages({ out, seed, groups }: DumpOptions, plan: Plan): Promise<void> {
+  const random = new Random(seed).fork('images');
+  const images = new PlantedImages(groups, IMAGE_DIM, random);
+  async function* rows() {
+    for (let user = 0; user < plan.numUsers; user++) {
+      if (random.float() >= WITH_IMAGES_SHARE) continue;
+      const group = plan.userGroup[user];
+      const taste = group !== BACKGROUND && random.float() < SHARED_TASTE ? group : random.below(groups);
+      for (const vector of images.ofUser(user, taste)) yield { id: userName(user), vector };
+    }
+  }
+  await writeVectorTable(join(out, 'image-vectors.arrow'), IMAGE_DIM, rows());
 }
 
 /** Users or actions for about `bytes` raw bytes, measured on small dumps of the same kind. */
@@ -319,6 +343,7 @@ async function main(): Promise<void> {
       level: { type: 'string' },
       plain: { type: 'boolean', default: false },
       'shuffle-edges': { type: 'boolean', default: false },
+      images: { type: 'boolean', default: false },
       wordy: { type: 'boolean', default: false },
     },
   });
@@ -347,6 +372,7 @@ async function main(): Promise<void> {
     months: values.months === undefined ? DEFAULTS.months : monthsOf(values.months),
     level: values.plain ? null : integer('level', 19),
     shuffleEdges: values['shuffle-edges'],
+    ...(values.images && { images: true }),
     ...(values.wordy && { wordy: true }),
   };
   if (options.level !== null && options.level > 22) throw usage('--level', String(options.level), '1 to 22');

@@ -8,12 +8,19 @@
  * Users are active to very different degrees (log-normal), subreddits popular likewise (Zipf), and communities are
  * planted: a user takes most of its subreddits from its community, the others from everywhere, both by popularity. Each
  * edge lies in one shard, every tenth in two. Same options, same bytes.
+ *
+ * With `--tastes` every user and every subreddit has a taste in images as well, mostly independent of its community: a user
+ * takes most of its subreddits from those of its taste, and some of its users post images that show it
+ * (`image-vectors.arrow`, to be given to `--image-vectors`). What a person sees in a community and how it looks differ, and
+ * only together they tell which subreddits it takes.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ROWS_PER_BATCH, TableWriter, writeTable } from '../src/artifacts/arrow.js';
+import { ROWS_PER_BATCH, readTable, TableWriter, writeTable } from '../src/artifacts/arrow.js';
 import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS, type TableDefinition } from '../src/artifacts/tables.js';
 import { Random } from '../src/core/random.js';
+import { writeVectorTable } from '../src/vision/vector-table.js';
+import { PlantedImages } from './planted-images.js';
 
 export interface GraphPlan {
   readonly users: number;
@@ -22,6 +29,8 @@ export interface GraphPlan {
   readonly communities: number;
   readonly shards: number;
   readonly seed: number;
+  readonly tastes?: number | undefined; // in images; none by default
+  readonly imageDim?: number | undefined;
 }
 
 export interface GeneratedGraph {
@@ -41,11 +50,22 @@ const TRUTH_SUBREDDITS = {
 } as const;
 
 const OWN_SHARE = 0.75; // of a user's subreddits that come from its community
+const OWN_TASTE_SHARE = 0.8; // of a user's subreddits that are of its taste
+const TIED_SHARE = 0.2; // of users and subreddits whose taste follows from their community
+const WITH_IMAGES_SHARE = 0.5; // of users
+const IMAGE_DIM = 64;
 const DEGREE_SIGMA = 1.2; // of the logarithm
 const ZIPF_SHIFT = 10; // the n-th subreddit has popularity 1 / (n + shift)
 const IN_TWO_SHARDS = 0.1;
 const FIRST_UTC = 1_640_995_200; // 2022-01-01
 const SECONDS = 2 * 365 * 86_400;
+
+const TASTE = {
+  description: 'Planted taste in images.',
+  columns: { id: { type: 'u32', description: '' }, taste: { type: 'u32', description: '' } },
+} as const;
+const TRUTH_USER_TASTES = { ...TASTE, file: 'truth-user-tastes.arrow' } as const satisfies TableDefinition;
+const TRUTH_SUBREDDIT_TASTES = { ...TASTE, file: 'truth-subreddit-tastes.arrow' } as const satisfies TableDefinition;
 
 /** Writes `users.arrow`, `subreddits.arrow`, `interactions-<n>.arrow` and the truth (`truth*`) into an existing folder. */
 export function generateGraph(plan: GraphPlan, folder: string): GeneratedGraph {
@@ -68,6 +88,7 @@ export function generateGraph(plan: GraphPlan, folder: string): GeneratedGraph {
         ids,
       ),
   );
+  const tastes = planTastes(plan, popularity, communityOf, random.fork('tastes'));
   const ofUsers = new AliasTable(Float64Array.from(members, (ids) => ids.reduce((sum, s) => sum + popularity[s], 0)));
 
   writeTable(folder, INGESTED_SUBREDDITS, { id: counting(plan.subreddits), name: namesOf(plan.subreddits) });
@@ -93,10 +114,15 @@ export function generateGraph(plan: GraphPlan, folder: string): GeneratedGraph {
       community[i] = ofUsers.draw(random);
       pseudonym[2 * i] = random.uint32();
       pseudonym[2 * i + 1] = Math.floor((user / plan.users) * 2 ** 32);
+      const taste = tastes?.drawTaste(community[i]);
+      if (tastes && taste !== undefined) tastes.ofUser.push(taste);
       const wanted = Math.min(maxDegree, Math.max(1, Math.round(Math.exp(mu + DEGREE_SIGMA * random.normal()))));
       let degree = 0;
       for (let n = 0; n < wanted; n++) {
-        const table = random.float() < OWN_SHARE ? within[community[i]] : everywhere;
+        const isOwn = random.float() < OWN_SHARE;
+        const table =
+          tastes?.table(isOwn ? community[i] : undefined, taste as number) ??
+          (isOwn ? within[community[i]] : everywhere);
         for (let attempt = 0; attempt < 8; attempt++) {
           const s = table.draw(random);
           if (seenBy[s] === user + 1) continue;
@@ -122,9 +148,71 @@ export function generateGraph(plan: GraphPlan, folder: string): GeneratedGraph {
   users.close();
   truth.close();
   const rows = shards.reduce((sum, shard) => sum + shard.close(), 0);
+  if (tastes) {
+    writeTable(folder, TRUTH_USER_TASTES, { id: counting(plan.users), taste: Uint32Array.from(tastes.ofUser) });
+    writeTable(folder, TRUTH_SUBREDDIT_TASTES, { id: counting(plan.subreddits), taste: tastes.ofSubreddit });
+  }
   const made = { edges, rows };
   writeFileSync(`${folder}/truth.json`, `${JSON.stringify({ ...plan, made }, null, 2)}\n`);
   return made;
+}
+
+interface Tastes {
+  readonly ofSubreddit: Uint32Array; // [S]
+  readonly ofUser: number[]; // filled user by user
+  drawTaste(community: number): number;
+  /** What a user of this taste draws a subreddit from; undefined where its taste plays no part this time. */
+  table(community: number | undefined, taste: number): AliasTable | undefined;
+}
+
+function planTastes(
+  { tastes: numTastes, communities, subreddits }: GraphPlan,
+  popularity: Float64Array,
+  communityOf: Uint32Array,
+  random: Random,
+): Tastes | undefined {
+  if (!numTastes) return undefined;
+  const drawTaste = (community: number) =>
+    random.float() < TIED_SHARE ? community % numTastes : random.below(numTastes);
+  const ofSubreddit = communityOf.map(drawTaste);
+  const tableOf = (fits: (s: number) => boolean) => {
+    const ids = [...counting(subreddits)].filter(fits);
+    return ids.length > 0
+      ? new AliasTable(
+          Float64Array.from(ids, (s) => popularity[s]),
+          ids,
+        )
+      : undefined;
+  };
+  const ofTaste = Array.from({ length: numTastes }, (_, t) => tableOf((s) => ofSubreddit[s] === t));
+  const ofBoth = Array.from({ length: communities * numTastes }, (_, i) =>
+    tableOf((s) => communityOf[s] * numTastes + ofSubreddit[s] === i),
+  );
+  return {
+    ofSubreddit,
+    ofUser: [],
+    drawTaste,
+    table: (community, taste) => {
+      if (random.float() >= OWN_TASTE_SHARE) return undefined;
+      return community === undefined ? ofTaste[taste] : ofBoth[community * numTastes + taste];
+    },
+  };
+}
+
+/** Images that users of a graph made with `tastes` posted, as `image-vectors.arrow` beside its tables. @returns images */
+export async function generateImages(plan: GraphPlan, folder: string): Promise<number> {
+  const random = new Random(plan.seed).fork('images');
+  const images = new PlantedImages(plan.tastes ?? 1, plan.imageDim ?? IMAGE_DIM, random);
+  const { pseudonym } = await readTable(folder, INGESTED_USERS);
+  const { taste } = await readTable(folder, TRUTH_USER_TASTES);
+  async function* rows() {
+    for (let user = 0; user < taste.length; user++) {
+      if (random.float() >= WITH_IMAGES_SHARE) continue;
+      const id = pseudonym[user].toString(16).padStart(16, '0');
+      for (const vector of images.ofUser(user, taste[user])) yield { id, vector };
+    }
+  }
+  return writeVectorTable(`${folder}/image-vectors.arrow`, plan.imageDim ?? IMAGE_DIM, rows());
 }
 
 /** Draws a position in proportion to its weight in constant time (Walker's alias method). */
@@ -235,12 +323,17 @@ if (import.meta.filename === process.argv[1]) {
       communities: { type: 'string', default: '50' },
       shards: { type: 'string', default: '8' },
       seed: { type: 'string', default: '1' },
+      tastes: { type: 'string' },
+      'image-dim': { type: 'string' },
     },
   });
   const [folder] = positionals;
   if (!folder) throw new Error('Usage: generate-graph.ts [--users N] [--subreddits N] [--edges N] … FOLDER');
   mkdirSync(folder, { recursive: true });
-  const plan = Object.fromEntries(Object.entries(values).map(([name, text]) => [name, Number(text)]));
-  const made = generateGraph(plan as unknown as GraphPlan, folder);
-  process.stdout.write(`${JSON.stringify(made)}\n`);
+  const { 'image-dim': imageDim, ...sizes } = values;
+  const numbers = Object.fromEntries(Object.entries(sizes).map(([name, text]) => [name, Number(text)]));
+  const plan = { ...numbers, ...(imageDim && { imageDim: Number(imageDim) }) } as unknown as GraphPlan;
+  const made = generateGraph(plan, folder);
+  const images = plan.tastes ? { images: await generateImages(plan, folder) } : {};
+  process.stdout.write(`${JSON.stringify({ ...made, ...images })}\n`);
 }

@@ -97,6 +97,14 @@ export const configSchema = z.strictObject({
     .min(0)
     .default(2000)
     .describe('users of whom a fifth of the links is hidden to validate on, a tenth of all at the most'),
+  imageVectors: z
+    .string()
+    .optional()
+    .describe(
+      'vectors of images that users posted, as Arrow or Parquet with columns user and vector: turns ImageAlign on',
+    ),
+  imageWeight: z.number().min(0).default(0.5).describe('of ImageAlign against the loss of links'),
+  imageTemperature: z.number().positive().default(0.07).describe('softness of ImageAlign; lower is harder'),
 
   embedFanout: z.int().min(1).default(128).describe('users a subreddit listens to when everybody is embedded'),
 

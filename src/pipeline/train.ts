@@ -1,24 +1,28 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { loadGraph } from '../artifacts/load-graph.js';
+import { hashFile } from '../artifacts/manifest.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { readSafetensors, writeSafetensors } from '../artifacts/safetensors.js';
 import { type ScalarEvent, tensorboardEvents } from '../artifacts/tensorboard.js';
-import type { Checkpoint, EpochRecord, Weights } from '../training/trainer.js';
+import { InputError, messageOf } from '../core/errors.js';
+import type { Checkpoint, EpochRecord, TrainingHooks, Weights } from '../training/trainer.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage } from './stage.js';
+import { graphPseudonyms, poolImages } from './user-images.js';
 
 /** Seconds between two checkpoints inside an epoch; at the end of an epoch there is always one. */
 const CHECKPOINT_SECONDS = 60;
 
-/** The graph in; the weights of the encoder and its learning curve out. */
+/** The graph, and vectors of posted images where there are some, in; the weights of the encoder and its learning curve out. */
 export const train: Stage = {
   name: 'train',
   version: 1,
-  inputs: ['build-graph'],
-  config: (config) =>
-    pick(
+  inputs: ['ingest', 'build-graph'],
+  config: (config) => ({
+    ...(config.imageVectors !== undefined && pick(config, 'imageWeight', 'imageTemperature')),
+    ...pick(
       config,
       'dim',
       'heads',
@@ -34,16 +38,22 @@ export const train: Stage = {
       'candidates',
       'validationUsers',
     ),
-  async run({ input, folder, scratch, config, random, log, signal }) {
+  }),
+  external: async ({ config: { imageVectors } }) =>
+    imageVectors ? { imageVectors: await tableHash(imageVectors) } : {},
+  async run({ input, folder, scratch, config, random, log, signal, secrets }) {
     const { folder: graphFolder, manifest } = input('build-graph');
     const graph = await loadGraph(graphFolder, manifest);
+    const pseudonyms = config.imageVectors && (await graphPseudonyms(input('ingest').folder, graphFolder));
+    const pooled = pseudonyms ? await poolImages(config.imageVectors as string, pseudonyms, secrets.key) : undefined;
+    if (pooled) log.info(`train: ${pooled.users} of ${pooled.images.rowOf.length} users have images`);
     const engine = await startEngine(config, log);
     const { trainEncoder } = await import('../training/trainer.js'); // late, like the engine it brings
 
     const resumeFrom = await readCheckpoint(scratch);
     if (resumeFrom) log.info(`train: goes on from step ${resumeFrom.step}`);
     let savedAt = performance.now();
-    const trained = await trainEncoder(graph, config, random, {
+    const hooks: TrainingHooks = {
       log,
       signal,
       ...(resumeFrom && { resumeFrom }),
@@ -52,9 +62,12 @@ export const train: Stage = {
         await writeCheckpoint(scratch, checkpoint);
         savedAt = performance.now();
       },
-    });
+    };
+    const trained = await trainEncoder(graph, config, random, hooks, pooled?.images);
 
-    const { weights, history, bestEpoch, popularity, steps } = trained;
+    const weights = new Map(trained.weights);
+    if (pooled) weights.set('image_head/mean', { shape: [pooled.images.dim], values: pooled.mean });
+    const { history, bestEpoch, popularity, steps } = trained;
     await writeSafetensors(`${folder}/weights.safetensors`, weights, {
       format: 'mine-personas/encoder',
       version: '1',
@@ -72,13 +85,20 @@ export const train: Stage = {
             ...(best.recallAt20 > popularity.recallAt20
               ? []
               : ['the encoder does not beat popularity: the data holds little beyond it']),
+            ...(best.images
+              ? [
+                  `images of ${best.images.users} users who were kept back: ${percent(best.images.recallAt10)} of them among the first ten for their own, ${percent(best.images.chance)} by chance`,
+                ]
+              : []),
           ];
     return {
       rows: { 'history.jsonl': history.length },
+      ...(pooled && { accounting: [pooled.accounting] }),
       counts: {
         epochs: history.length - 1,
         bestEpoch,
         steps,
+        ...(pooled && { usersWithImages: pooled.users }),
         optimizer: 'row-wise AdamW',
         validation: best,
         spectralBaseline: history[0].validation,
@@ -90,6 +110,16 @@ export const train: Stage = {
   },
 };
 
+async function tableHash(path: string): Promise<string> {
+  return hashFile(path).catch((cause: unknown) => {
+    throw new InputError('ERR_FILE_MISSING', `${path} cannot be read: ${messageOf(cause)}.`, { path }, { cause });
+  });
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
 /** A line of the learning curve for TensorBoard. Its clock is the epoch, so that the same run gives the same bytes. */
 function scalarsOf({ epoch, step, loss, learningRate, validation }: EpochRecord): ScalarEvent {
   const scalars = {
@@ -97,6 +127,7 @@ function scalarsOf({ epoch, step, loss, learningRate, validation }: EpochRecord)
     'train/learning-rate': learningRate,
     'validation/recall@20': validation.recallAt20,
     'validation/ndcg@20': validation.ndcgAt20,
+    ...(validation.images && { 'validation/users-by-images@10': validation.images.recallAt10 }),
   };
   return { step, wallTime: epoch, scalars };
 }

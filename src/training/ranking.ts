@@ -1,8 +1,11 @@
+import type { ImageRetrieval } from './image-align.js';
+
 /** How well held-out links are ranked among all subreddits, those already known to the user left out. */
 export interface RankingQuality {
   readonly users: number;
   readonly recallAt20: number; // hidden links among the first 20 / hidden links, mean over users
   readonly ndcgAt20: number;
+  readonly images?: ImageRetrieval; // of those among them who posted pictures, where training aligns with pictures
 }
 
 const CUTOFF = 20;

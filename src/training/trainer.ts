@@ -5,9 +5,10 @@ import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
 import { infoNce } from '../kernels/info-nce/op.js';
 import { assign, createTable, type Parameter, type Table } from '../kernels/row-adam/parameter.js';
-import { Encoder, type EncoderConfig } from '../nn/encoder.js';
+import { Encoder, type EncoderConfig, type NamedVariable } from '../nn/encoder.js';
 import { BatchSampler, type TrainingBatch } from './batch.js';
 import { bagTensors, blockTensors } from './blocks.js';
+import { ImageAlign, type UserImages } from './image-align.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
 import { initializeWeights } from './start.js';
@@ -29,6 +30,8 @@ export interface TrainingOptions {
   readonly candidates: number;
   readonly validationUsers: number;
   readonly embedFanout: number;
+  readonly imageWeight?: number; // of ImageAlign against the loss of links, where there are images
+  readonly imageTemperature?: number;
 }
 
 /** Weights by name: the encoder's, and the two tables of subreddits. All float32. */
@@ -76,12 +79,15 @@ export interface TrainingHooks {
  * the hidden ones. Stops when the ranking of validation links has not improved for `patience` epochs, and returns the
  * weights of the best epoch. The same graph, options and seed give the same weights, bit by bit, however often the run
  * was killed and resumed.
+ *
+ * @param images pooled pictures of users, for ImageAlign; without them the links alone are learned from
  */
 export async function trainEncoder(
   graph: BipartiteGraph,
   options: TrainingOptions,
   random: Random,
   hooks: TrainingHooks,
+  images?: UserImages,
 ): Promise<TrainedModel> {
   const validation = new Validation(graph, options.validationUsers, random.fork('validation'));
   const seeds = trainableUsers(validation.visible);
@@ -93,7 +99,9 @@ export async function trainEncoder(
         users: graph.userToSubreddit.numRows,
       },
     );
-  const trainer = new Trainer(validation.visible, options, random);
+  const { dim, imageTemperature: temperature = 0.07 } = options;
+  const align = images && new ImageAlign(images, validation.users, { dim, temperature }, random.fork('image head'));
+  const trainer = new Trainer(validation.visible, options, random, align);
   try {
     if (hooks.resumeFrom) trainer.restore(hooks.resumeFrom);
     else
@@ -169,6 +177,7 @@ class Trainer {
     private readonly graph: BipartiteGraph,
     private readonly options: TrainingOptions,
     private readonly random: Random,
+    private readonly align: ImageAlign | undefined,
   ) {
     const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
     const numLayers = options.layers === 1 ? 1 : 2;
@@ -180,7 +189,7 @@ class Trainer {
     if (options.uniformAttention)
       for (const { name, variable } of this.encoder.variables())
         if (name.endsWith('attn')) assign(variable, new Float32Array(variable.size));
-    this.optimizer = new Optimizer(this.encoder.variables(), weightDecay);
+    this.optimizer = new Optimizer(this.variables(), weightDecay);
     this.sampler = new BatchSampler(graph, {
       numLayers,
       fanout: [fanout[0], fanout[1]],
@@ -207,15 +216,15 @@ class Trainer {
     this.step++;
     const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
 
-    const variables = this.encoder.variables();
+    const variables = this.variables();
     const rows = tf.tidy(() => tf.variable(this.inTable.gather(batch.input.rows)));
     const candidates = tf.tidy(() => tf.variable(this.outTable.gather(batch.candidates)));
     const { value, grads } = tf.variableGrads(
-      () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch),
+      () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch, seeds),
       [rows, candidates, ...variables.map(({ variable }) => variable)],
     );
     for (const named of variables)
-      if (!(this.options.uniformAttention && named.name.endsWith('attn')))
+      if (grads[named.variable.name] && !(this.options.uniformAttention && named.name.endsWith('attn')))
         this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
     this.optimizer.updateRows(this.inTable, batch.input.rows, grads[rows.name], this.step, rate);
     this.optimizer.updateRows(this.outTable, batch.candidates, grads[candidates.name], this.step, rate);
@@ -254,7 +263,7 @@ class Trainer {
     return this.encoder.encodeUsers(ownRows, states, block, degree).vectors;
   }
 
-  private lossOf(vectors: tf.Tensor2D, candidates: tf.Tensor2D, batch: TrainingBatch): tf.Scalar {
+  private lossOf(vectors: tf.Tensor2D, candidates: tf.Tensor2D, batch: TrainingBatch, users: Uint32Array): tf.Scalar {
     const int32 = (values: Int32Array) => tf.tensor1d(values, 'int32');
     const { posPtr, posIndex, maskPtr, maskIndex, logQ } = batch;
     const targets = {
@@ -264,13 +273,15 @@ class Trainer {
       maskIndex: int32(maskIndex),
       logQ: tf.tensor1d(logQ),
     };
-    return infoNce(vectors, candidates, targets, { temperature: this.options.temperature });
+    const links = infoNce(vectors, candidates, targets, { temperature: this.options.temperature });
+    const images = this.align?.loss(vectors, users);
+    return images ? tf.add(links, tf.mul(this.options.imageWeight ?? 1, images)) : links;
   }
 
   rank(validation: Validation): RankingQuality {
     this.settleLoss(); // before validating weights that may have diverged
     const { encoder, inTable, outTable } = this;
-    return validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values });
+    return validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values }, this.align);
   }
 
   finishEpoch(stepsPerEpoch: number, validation: RankingQuality, log: Log): void {
@@ -287,10 +298,11 @@ class Trainer {
     const { epoch, loss, validation } = record;
     this.history.push(record);
     if (this.bestEpoch === epoch) this.best = this.weights(false);
+    const images = validation.images ? `, found by pictures ${validation.images.recallAt10.toFixed(4)}` : '';
     const quality =
       validation.users === 0
         ? 'nobody to validate on'
-        : `validation recall@20 ${validation.recallAt20.toFixed(4)}, ndcg@20 ${validation.ndcgAt20.toFixed(4)}`;
+        : `validation recall@20 ${validation.recallAt20.toFixed(4)}, ndcg@20 ${validation.ndcgAt20.toFixed(4)}${images}`;
     log.info(`train: ${loss === null ? 'start' : `epoch ${epoch}, loss ${loss.toFixed(4)}`}, ${quality}`);
   }
 
@@ -326,6 +338,12 @@ class Trainer {
     this.outTable.dispose();
     this.optimizer.dispose();
     this.encoder.dispose();
+    this.align?.dispose();
+  }
+
+  /** What every step moves as a whole. */
+  private variables(): NamedVariable[] {
+    return [...this.encoder.variables(), ...(this.align?.variables() ?? [])];
   }
 
   /** All that is trained, by its published name. */
@@ -333,13 +351,11 @@ class Trainer {
     const tables = { 'subreddits/input': this.inTable, 'subreddits/output': this.outTable };
     const shape = [this.graph.userToSubreddit.numCols, this.options.dim];
     return [
-      ...this.encoder
-        .variables()
-        .map(({ name, variable }): [string, Parameter, readonly number[]] => [
-          name,
-          this.optimizer.parameter(name),
-          variable.shape,
-        ]),
+      ...this.variables().map(({ name, variable }): [string, Parameter, readonly number[]] => [
+        name,
+        this.optimizer.parameter(name),
+        variable.shape,
+      ]),
       ...Object.entries(tables).map(([name, table]): [string, Parameter, readonly number[]] => [name, table, shape]),
     ];
   }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../core/random.js';
 import { type BipartiteGraph, withoutEdges } from '../graph/bipartite.js';
 import type { Encoder } from '../nn/encoder.js';
+import type { ImageAlign } from './image-align.js';
 import { encodeAllSubreddits, encodeUsers, takeValues } from './inference.js';
 import { RankingMeter, type RankingQuality } from './ranking.js';
 import { type Holdout, holdOut } from './split.js';
@@ -33,8 +34,17 @@ export class Validation {
     this.visible = withoutEdges(graph, this.holdout.edges);
   }
 
-  /** Ranks all subreddits for each validation user by the dot product of their vectors. */
-  rank({ encoder, inTable, outTable }: Model): RankingQuality {
+  /** Users of whom links are hidden [V], ascending. */
+  get users(): Uint32Array {
+    return this.holdout.users;
+  }
+
+  /**
+   * Ranks all subreddits for each validation user by the dot product of their vectors.
+   *
+   * @param align finds them by their pictures too
+   */
+  rank({ encoder, inTable, outTable }: Model, align?: ImageAlign): RankingQuality {
     const meter = new RankingMeter();
     const { users } = this.holdout;
     if (users.length === 0) return meter.result();
@@ -42,8 +52,12 @@ export class Validation {
     const { dim } = encoder.config;
     const states = encodeAllSubreddits(visible, encoder, inTable, VALIDATION_FANOUT, this.random.fork('fanout'));
     const numSubreddits = visible.userToSubreddit.numCols;
+    const all = new Float32Array(align ? users.length * dim : 0);
+    let numEncoded = 0;
     const output = tf.tensor2d(outTable, [numSubreddits, dim]);
     for (const encoded of encodeUsers(visible, encoder, inTable, states, users)) {
+      if (align) all.set(encoded.vectors, numEncoded * dim);
+      numEncoded += encoded.users.length;
       for (let begin = 0; begin < encoded.users.length; begin += USERS_AT_ONCE) {
         const some = encoded.users.subarray(begin, begin + USERS_AT_ONCE);
         const vectors = encoded.vectors.slice(begin * dim, (begin + some.length) * dim);
@@ -56,7 +70,7 @@ export class Validation {
       }
     }
     output.dispose();
-    return meter.result();
+    return { ...meter.result(), ...(align && { images: align.retrieve(users, all) }) };
   }
 
   /** What recommending the most popular subreddits to everybody gives: any model must beat it. */

@@ -1,18 +1,21 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
 import {
+  DataType,
   Field,
   FixedSizeList,
   Float32,
   makeData,
+  Precision,
   RecordBatch,
   RecordBatchFileWriter,
+  RecordBatchReader,
   Schema,
   Struct,
-  tableFromIPC,
   Utf8,
+  type Vector,
   vectorFromArray,
 } from 'apache-arrow';
-import { parquetReadObjects } from 'hyparquet';
+import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { InputError, messageOf } from '../core/errors.js';
 
@@ -23,6 +26,12 @@ export interface VectorTable {
   readonly dim: number; // D
 }
 
+/** Some rows of a table as they stand in the file: null where a cell is empty. */
+export interface VectorRows {
+  readonly ids: readonly (string | null)[]; // [N]
+  readonly vectors: readonly (ArrayLike<number> | null)[]; // [N], of any length
+}
+
 /**
  * Reads `(id, vector)` from Arrow IPC or Parquet, or a plain matrix from `.npy`, whose ids are the lines of the text file
  * of the same name (`x.npy` and `x.ids.txt`) or, without one, its row numbers from 0.
@@ -30,64 +39,118 @@ export interface VectorTable {
  * @throws `ERR_VECTORS` for a file of another shape: two lengths, values that are not finite, an id twice, no rows
  */
 export async function readVectorTable(path: string): Promise<VectorTable> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
+  const ids: string[] = [];
+  const lists: ArrayLike<number>[] = [];
+  for await (const rows of readVectorRows(path)) {
+    for (const id of rows.ids) ids.push(String(id));
+    for (const vector of rows.vectors) lists.push(vector ?? []);
+  }
+  const dim = lists[0]?.length ?? 0;
+  const values = new Float32Array(lists.length * dim);
+  lists.forEach((list, i) => {
+    if (list.length !== dim)
+      throw noTable(path, new Error(`row ${i + 1} has ${list.length} values and the first ${dim}`));
+    values.set(list, i * dim);
+  });
+  return checked(path, { ids, values, dim });
+}
+
+/**
+ * The same files batch by batch, unchecked: for tables that do not fit in memory, and for readers who count what is wrong.
+ *
+ * @param idColumns names of the column with the id, the one to prefer first
+ * @throws `ERR_VECTORS` for what is no such table at all
+ */
+export async function* readVectorRows(path: string, idColumns = ID_COLUMNS): AsyncGenerator<VectorRows> {
+  const file = await open(path).catch((cause: unknown) => {
     throw new InputError('ERR_FILE_MISSING', `${path} cannot be read: ${messageOf(cause)}.`, { path }, { cause });
   });
   try {
-    if (/\.npy$/i.test(path)) return checked(path, await npyTable(path, bytes));
-    if (/\.parquet$/i.test(path)) return checked(path, await parquetTable(bytes));
-    return checked(path, arrowTable(bytes));
+    if (/\.npy$/i.test(path)) yield npyRows(await npyTable(path, await file.readFile()));
+    else if (/\.parquet$/i.test(path)) yield* parquetRows(file, idColumns);
+    else yield* arrowRows(file, idColumns);
   } catch (thrown) {
-    if (thrown instanceof InputError) throw thrown;
-    throw new InputError(
-      'ERR_VECTORS',
-      `${path} is no table of vectors: ${messageOf(thrown)}. Expected Arrow or Parquet with columns id and vector (a list of numbers), or .npy.`,
-      { path },
-      { cause: thrown },
-    );
+    throw noTable(path, thrown);
+  } finally {
+    await file.close();
   }
 }
 
+function noTable(path: string, thrown: unknown): InputError {
+  if (thrown instanceof InputError) return thrown;
+  return new InputError(
+    'ERR_VECTORS',
+    `${path} is no table of vectors: ${messageOf(thrown)}. Expected Arrow or Parquet with columns id and vector (a list of numbers), or .npy.`,
+    { path },
+    { cause: thrown },
+  );
+}
+
 /** Columns that hold the id and the vector, under the names that people use. */
-const ID_COLUMNS = ['id', 'user', 'post', 'key', 'image', 'name'];
+const ID_COLUMNS: readonly string[] = ['id', 'user', 'post', 'key', 'image', 'name'];
 const VECTOR_COLUMNS = ['vector', 'embedding', 'values'];
 
-function columnNames(names: readonly string[]): { id: string; vector: string } {
-  const id = ID_COLUMNS.find((name) => names.includes(name));
+function columnNames(names: readonly string[], idColumns: readonly string[]): { id: string; vector: string } {
+  const id = idColumns.find((name) => names.includes(name));
   const vector = VECTOR_COLUMNS.find((name) => names.includes(name));
   if (!id || !vector) throw new Error(`its columns are ${names.join(', ')}`);
   return { id, vector };
 }
 
-function arrowTable(bytes: Buffer): VectorTable {
-  const table = tableFromIPC(bytes);
-  const { id, vector } = columnNames(table.schema.fields.map((field) => String(field.name)));
-  const ids: string[] = [];
-  for (const value of table.getChild(id) ?? []) ids.push(String(value));
-  const rows = table.getChild(vector);
-  const lists: ArrayLike<number>[] = [];
-  for (const row of rows ?? []) lists.push((row as { toArray(): ArrayLike<number> } | null)?.toArray() ?? []);
-  return packed(ids, lists);
+function textOf(id: unknown): string | null {
+  return id === null || id === undefined ? null : String(id);
 }
 
-async function parquetTable(bytes: Buffer): Promise<VectorTable> {
-  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const rows = await parquetReadObjects({ file, compressors });
-  const { id, vector } = columnNames(Object.keys(rows[0] ?? {}));
-  return packed(
-    rows.map((row) => String(row[id])),
-    rows.map((row) => (row[vector] ?? []) as ArrayLike<number>),
+async function* arrowRows(file: FileHandle, idColumns: readonly string[]): AsyncGenerator<VectorRows> {
+  const reader = await RecordBatchReader.from(file);
+  await reader.open();
+  const { id, vector } = columnNames(
+    reader.schema.fields.map((field) => String(field.name)),
+    idColumns,
   );
+  for await (const batch of reader as AsyncIterable<RecordBatch>) {
+    const ids: (string | null)[] = [];
+    for (const value of batch.getChild(id) ?? []) ids.push(textOf(value));
+    const vectors: (ArrayLike<number> | null)[] = [];
+    for (const row of batch.getChild(vector) ?? []) vectors.push(row === null ? null : numbersOf(row as Vector));
+    yield { ids, vectors };
+  }
 }
 
-function packed(ids: readonly string[], lists: readonly ArrayLike<number>[]): VectorTable {
-  const dim = lists[0]?.length ?? 0;
-  const values = new Float32Array(lists.length * dim);
-  lists.forEach((list, i) => {
-    if (list.length !== dim) throw new Error(`row ${i + 1} has ${list.length} values and the first ${dim}`);
-    values.set(list, i * dim);
-  });
-  return { ids, values, dim };
+/** The numbers of a list; those of half precision and those with nulls, which become NaN, one by one. */
+function numbersOf(list: Vector): ArrayLike<number> {
+  const isPlain = list.nullCount === 0 && !(DataType.isFloat(list.type) && list.type.precision === Precision.HALF);
+  return isPlain ? (list.toArray() as ArrayLike<number>) : Array.from(list, (value) => (value as number) ?? Number.NaN);
+}
+
+async function* parquetRows(handle: FileHandle, idColumns: readonly string[]): AsyncGenerator<VectorRows> {
+  const byteLength = (await handle.stat()).size;
+  const file: AsyncBuffer = {
+    byteLength,
+    async slice(begin, end = byteLength) {
+      const bytes = new Uint8Array(end - begin);
+      await handle.read(bytes, 0, bytes.length, begin);
+      return bytes.buffer;
+    },
+  };
+  const metadata = await parquetMetadataAsync(file);
+  const titles = parquetSchema(metadata).children.map((child) => child.element.name);
+  const { id, vector } = columnNames(titles, idColumns);
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    const columns = [id, vector];
+    const rows = await parquetReadObjects({ file, metadata, compressors, columns, rowStart, rowEnd });
+    yield {
+      ids: rows.map((row) => textOf(row[id])),
+      vectors: rows.map((row) => (row[vector] ?? null) as ArrayLike<number> | null),
+    };
+    rowStart = rowEnd;
+  }
+}
+
+function npyRows({ ids, values, dim }: VectorTable): VectorRows {
+  return { ids, vectors: ids.map((_, i) => values.subarray(i * dim, (i + 1) * dim)) };
 }
 
 /** NumPy's format, version 1 to 3: a two-dimensional C-order array of little-endian float32 or float64. */
