@@ -77,8 +77,8 @@ export const configSchema = z.strictObject({
   epochUsers: z
     .int()
     .min(1)
-    .optional()
-    .describe('users an epoch passes over at the most, drawn anew for each (default: all); validation comes after it'),
+    .default(1_000_000)
+    .describe('users an epoch passes over at the most, drawn anew for each; validation comes after it'),
   patience: z.int().min(1).default(6).describe('epochs without a better validation before training stops'),
   learningRate: z
     .number()

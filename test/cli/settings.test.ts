@@ -218,7 +218,6 @@ describe('addSettingFlags', () => {
 
 /** Settings without a default that take a number. */
 const OPTIONAL_NUMBERS: readonly (keyof RunConfig)[] = [
-  'epochUsers',
   'llmRequestsPerMinute',
   'llmTokensPerMinute',
   'llmContextTokens',
