@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import PQueue from 'p-queue';
 import { z } from 'zod';
 import { ExternalError, InputError, IntegrityError } from '../core/errors.js';
 import type { Budget } from './budget.js';
@@ -157,14 +158,17 @@ export class ReplyCache {
 
 /**
  * The model with a memory. Without `model` nothing but recorded replies is given, and a request that was not recorded
- * is an error. Two equal requests at once are one call.
+ * is an error. Two equal requests at once are one call. A request counts as under way until its reply is on the disk, so
+ * that a kill loses `concurrency` replies at the most.
  */
 export function rememberingModel(
   id: Pick<LanguageModel, 'id' | 'maxInputTokens' | 'countTokens'>,
   model: LanguageModel | undefined,
   cache: ReplyCache,
   budget?: Budget,
+  concurrency = Number.POSITIVE_INFINITY,
 ): LanguageModel {
+  const queue = new PQueue({ concurrency });
   const underWay = new Map<string, Promise<Reply>>();
   const counted = new Set<string>();
   const ask = async (key: string, request: GenerateRequest): Promise<Reply> => {
@@ -180,10 +184,13 @@ export function rememberingModel(
         `${cache.path} holds no reply of ${id.id} to this request. The evidence, the prompt or a setting changed: record again with --llm-cache-mode record.`,
         { path: cache.path, key },
       );
-    const reply = await model.generate(request);
-    counted.add(key);
-    await cache.put(key, id.id, reply);
-    return reply;
+    return queue.add(async () => {
+      request.signal?.throwIfAborted();
+      const reply = await model.generate(request);
+      counted.add(key);
+      await cache.put(key, id.id, reply);
+      return reply;
+    });
   };
   return {
     id: id.id,

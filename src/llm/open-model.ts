@@ -78,7 +78,13 @@ export async function openModel(settings: ModelSettings, options: OpenModelOptio
         });
   return {
     model: cache
-      ? rememberingModel(provider.model, replayOnly ? undefined : provider.model, cache, budget)
+      ? rememberingModel(
+          provider.model,
+          replayOnly ? undefined : provider.model,
+          cache,
+          budget,
+          settings.llmConcurrency,
+        )
       : provider.model,
     cache,
     spent: () => budget.spent(),

@@ -108,6 +108,27 @@ describe('a model with a memory', () => {
     await cache.close();
   });
 
+  it('asks for no more than so many replies at a time that are not on the disk yet', async () => {
+    const path = newPath();
+    const cache = await ReplyCache.open(path, 'record');
+    let most = 0;
+    let asked = 0;
+    const model: LanguageModel = {
+      ...echo(),
+      generate: async ({ messages }) => {
+        asked++;
+        most = Math.max(most, asked - readFileSync(path, 'utf8').split('\n').length + 1);
+        await new Promise((done) => setTimeout(done, asked % 3));
+        return reply(messages[0].content);
+      },
+    };
+    const remembering = rememberingModel(model, model, cache, undefined, 4);
+    await Promise.all(Array.from({ length: 40 }, (_, i) => remembering.generate(request(`${i}`))));
+    expect(asked).toBe(40);
+    expect(most).toBe(4);
+    await cache.close();
+  });
+
   it('does not remember failures', async () => {
     const cache = await ReplyCache.open(newPath(), 'record');
     let fails = true;
