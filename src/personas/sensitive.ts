@@ -40,7 +40,7 @@ const PATTERNS: Readonly<Record<SensitiveCategory, string>> = {
     'lgbt ~lgbt gay gays ~gaybros ~gaymers lesbian lesbians ~lesbian ~bisexual bisexuals ~actuallesbians queer ~queer ~transgender ' +
     '~asktrans transition mtf ftm ~nonbinary enby ~asexual ~aromantic ~pansexual genderqueer ~genderfluid drag crossdressing ~crossdress ' +
     '=ainbow =egg_irl =bi_irl =me_irlgbt =traaaaaaannnnnnnnnns =trans =asktransgender =transpassing =transtimelines =rupaulsdragrace =polyamory ' +
-    '=sexover30 =deadbedrooms =sexadvice =r4r =incels =inceltear =braincels =truerateme ~dirty4r',
+    '~arethestraights =sexover30 =deadbedrooms =sexadvice =r4r =incels =inceltear =braincels =truerateme ~dirty4r',
   health:
     'depression ~depressed ~depression anxiety ~anxiety adhd ~adhd autism autistic ~autism aspergers ~asperger bipolar ~bipolar ~schizo ' +
     '~schizophrenia ptsd cptsd ~cptsd ocd bpd ~borderlinepd suicide suicidal ~suicide ~selfharm ~eatingdisorder ~anorexia bulimia ~edanonymous ' +
@@ -65,7 +65,7 @@ const PATTERNS: Readonly<Record<SensitiveCategory, string>> = {
     '~labouruk ~union ~unions maga ~progressive leftist ~leftis rightwing ~rightwing alt-right ~altright ~conspiracy ~qanon ~prolife ~prochoice ' +
     '~gunpolitics progun ~progun ~guncontrol ~immigration ~palestin israel ~israel ~ukraina =the_donald =chapotraphouse =latestagecapitalism ' +
     '=politicalhumor =whitepeopletwitter =walkaway =tucker_carlson =louderwithcrowder =jordanpeterson =daverubin =kotakuinaction =tumblrinaction ' +
-    '=neutralpolitics =enlightenedcentrism =breadtube =vaushv =destiny =hasan_piker =hermancainaward =subredditdrama_politics =worldpolitics ' +
+    '=neutralpolitics =enlightenedcentrism =breadtube =vaushv =destiny =hasan_piker =hermancainaward =subredditdrama_politics =worldpolitics =indiaspeaks =unitedstatesofindia ' +
     '=sino =toiletpaperusa ~nazis =leopardsatemyface =selfawarewolves =publicfreakout_politics =genzedong =lockdownskepticism =nonewnormal =parlerwatch =topmindsofreddit =therightcantmeme =shitliberalssay =debatevaccines',
   ethnicity:
     '~blackpeople ~blackladies ~blackmen ~blacklives ~whitepeople ~asianamerican ~hapas ~aznidentity ~latinx ~latinos ~nativeamerican ' +
@@ -73,7 +73,7 @@ const PATTERNS: Readonly<Record<SensitiveCategory, string>> = {
   drugs:
     'drugs ~drugs drug ~cannabis marijuana ~marijuana weed ~weed stoner stoners ~stoner ~eldertrees =trees ~treesgonewild =treedibles vape ~vape vaping ' +
     'lsd mdma cocaine heroin meth opiates ~opiate opioids kratom ~kratom psychedelics ~psychonaut ~shrooms ~psilocyb ketamine dmt ' +
-    '~benzodiazepines steroids ~steroids nicotine dabs ~microgrowery oilpen ~fentorama darknet ~darknet ~shoplifting ~sarms =stims =cigarettes =dxm ' +
+    '~benzodiazepines steroids ~steroids =peds ~testosterone =trt =moreplatesmoredates nicotine dabs ~microgrowery oilpen ~fentorama darknet ~darknet ~shoplifting ~sarms =stims =cigarettes =dxm ' +
     '=cocaine =ents =weedbiz =tripsit =trippy =hempflowers =delta8',
   minors:
     'teen teens ~teens teenager teenagers ~teenager ~teenmoms highschool ~highschool ~middleschool ~highschoolers ~kidsarefuckingstupid ' +

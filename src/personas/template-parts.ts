@@ -1,6 +1,8 @@
 import { Random } from '../core/random.js';
 import type { Evidence } from './persona.js';
-import { type Place, placeOf, type Topic, topicOf } from './topics.js';
+import type { Place } from './place-lexicon.js';
+import type { Topic } from './topic-lexicon.js';
+import { placeOf, topicOf } from './topics.js';
 
 /** Rows that belong together: by topic, by place, or only in that we know no word for them. */
 export interface Facet {
@@ -54,7 +56,7 @@ export function facetTitle(facet: Facet): string {
 }
 
 /** Chooses among wordings by the persona's id, so that a hundred personas do not read like one form. */
-export function phrasing(id: string): (wordings: readonly string[]) => string {
+export function phrasing(id: string): <T>(wordings: readonly T[]) => T {
   const random = new Random(0).fork('wording', id);
   return (wordings) => wordings[random.below(wordings.length)];
 }

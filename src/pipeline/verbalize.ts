@@ -21,7 +21,7 @@ const ATTACKED_USERS = 500;
 /** Clusters in, or single users where someone insists; personas.jsonl out. */
 export const verbalize: Stage = {
   name: 'verbalize',
-  version: 2,
+  version: 3,
   inputs: ['ingest', 'build-graph', 'embed', 'cluster'],
   config: (config) => ({
     ...pick(config, 'unit', 'minUsers', 'minEvidenceUsers', 'evidenceRows', 'evidenceTokens', 'snippets'),

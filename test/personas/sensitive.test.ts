@@ -11,6 +11,8 @@ describe('sensitive communities', () => {
     ['depression', 'health'],
     ['lexapro', 'health'],
     ['lgbt', 'sexuality'],
+    ['AreTheStraightsOK', 'sexuality'],
+    ['PEDs', 'drugs'],
     ['Christianity', 'religion'],
     ['exmormon', 'religion'],
     ['PoliticalHumor', 'politics'],

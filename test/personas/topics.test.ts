@@ -12,7 +12,7 @@ describe('topicOf', () => {
     ['recipes', 'cooking'],
     ['realestateinvesting', 'personal finance'],
     ['cars', 'cars'],
-    ['IdiotsInCars', 'cars'],
+    ['IdiotsInCars', 'viral clips'],
     ['Music', 'music'],
     ['Warhammer40k', 'tabletop games'],
     ['kpop', 'K-pop'],
