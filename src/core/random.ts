@@ -11,9 +11,12 @@ export class Random {
   private s2: number;
   private s3: number;
   private readonly key: number; // 32 bits that stand for the path, from which forks are made
+  /** What makes this generator anew, as it was before its first draw: `new Random(random.seed)`, on any thread. */
+  readonly seed: readonly number[];
 
   constructor(seed: number | readonly number[]) {
     const words = typeof seed === 'number' ? [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0] : seed;
+    this.seed = words;
     let h = 0x9e3779b9;
     for (const word of words) h = mix(h ^ Math.imul(word, 0x85ebca6b));
     this.key = h;

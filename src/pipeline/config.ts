@@ -10,7 +10,12 @@ import { SENSITIVE_CATEGORIES } from '../personas/sensitive.js';
  */
 export const configSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('start of every random draw'),
-  threads: z.int().min(1).max(256).default(2).describe('files read at a time; changes speed, never results'),
+  threads: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(2)
+    .describe('that read files, sample and compute at a time; changes speed, never results'),
 
   keyFile: z
     .string()

@@ -7,6 +7,7 @@ import { readSafetensors, writeSafetensors } from '../artifacts/safetensors.js';
 import { type ScalarEvent, tensorboardEvents } from '../artifacts/tensorboard.js';
 import { InputError, messageOf } from '../core/errors.js';
 import type { Checkpoint, EpochRecord, TrainingHooks, Weights } from '../training/trainer.js';
+import { batchesAhead } from './batch-thread.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage } from './stage.js';
@@ -57,6 +58,7 @@ export const train: Stage = {
       log,
       signal,
       ...(resumeFrom && { resumeFrom }),
+      ...(config.threads > 1 && { batches: batchesAhead }),
       isCheckpointDue: () => performance.now() - savedAt > CHECKPOINT_SECONDS * 1000,
       async saveCheckpoint(checkpoint) {
         await writeCheckpoint(scratch, checkpoint);

@@ -6,7 +6,8 @@ import type { BipartiteGraph } from '../graph/bipartite.js';
 import { infoNce } from '../kernels/info-nce/op.js';
 import { assign, createTable, type Parameter, type Table } from '../kernels/row-adam/parameter.js';
 import { Encoder, type EncoderConfig, type NamedVariable } from '../nn/encoder.js';
-import { BatchSampler, type TrainingBatch } from './batch.js';
+import type { BatchOptions, TrainingBatch } from './batch.js';
+import { type BatchOrigin, type BatchSource, batchesOnDemand } from './batch-source.js';
 import { bagTensors, blockTensors } from './blocks.js';
 import { ImageAlign, type UserImages } from './image-align.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
@@ -70,6 +71,8 @@ export interface TrainingHooks {
   isCheckpointDue(): boolean;
   saveCheckpoint(checkpoint: Checkpoint): Promise<void>;
   readonly resumeFrom?: Checkpoint;
+  /** Where batches come from, by default sampled on demand. Does not change the result. */
+  batches?(origin: BatchOrigin): BatchSource;
 }
 
 /**
@@ -102,6 +105,8 @@ export async function trainEncoder(
   const { dim, imageTemperature: temperature = 0.07 } = options;
   const align = images && new ImageAlign(images, validation.users, { dim, temperature }, random.fork('image head'));
   const trainer = new Trainer(validation.visible, options, random, align);
+  const origin = { graph: validation.visible, options: batchOptionsOf(options), seed: random.seed };
+  const batches = (hooks.batches ?? batchesOnDemand)(origin);
   try {
     if (hooks.resumeFrom) trainer.restore(hooks.resumeFrom);
     else
@@ -109,10 +114,11 @@ export async function trainEncoder(
         { epoch: 0, step: 0, loss: null, learningRate: 0, validation: trainer.rank(validation) },
         hooks.log,
       );
-    while (!trainer.isFinished()) await trainEpoch(trainer, seeds, validation, options, random, hooks);
+    while (!trainer.isFinished()) await trainEpoch(trainer, batches, seeds, validation, options, random, hooks);
     const { best, history, bestEpoch, step } = trainer;
     return { weights: best, history, bestEpoch, steps: step, popularity: validation.popularity() };
   } finally {
+    await batches.dispose();
     trainer.dispose();
   }
 }
@@ -120,6 +126,7 @@ export async function trainEncoder(
 /** One pass over the users in an order of its own, or the rest of one that was interrupted. */
 async function trainEpoch(
   trainer: Trainer,
+  batches: BatchSource,
   seeds: Uint32Array,
   validation: Validation,
   { batchUsers, maxEpochs, epochUsers }: TrainingOptions,
@@ -129,13 +136,15 @@ async function trainEpoch(
   const epoch = trainer.history.length;
   const order = random.fork('order', epoch).shuffle(seeds.slice()).subarray(0, epochUsers);
   const stepsPerEpoch = stepsOfEpoch(order.length, batchUsers);
+  const doneAfter = (steps: number) => Math.floor((steps * order.length) / stepsPerEpoch); // users
+  const usersOf = (s: number) => order.subarray(doneAfter(s), doneAfter(s + 1));
   for (let s = trainer.step - (epoch - 1) * stepsPerEpoch; s < stepsPerEpoch; s++) {
-    const begin = Math.floor((s * order.length) / stepsPerEpoch);
-    const end = Math.floor(((s + 1) * order.length) / stepsPerEpoch);
-    trainer.trainStep(order.subarray(begin, end), stepsPerEpoch);
+    const batch = await batches.take({ step: trainer.step + 1, users: usersOf(s) });
+    if (s + 1 < stepsPerEpoch) batches.ask({ step: trainer.step + 2, users: usersOf(s + 1) });
+    trainer.trainStep(batch, usersOf(s), stepsPerEpoch);
     hooks.log.progress({
       task: `train: epoch ${epoch} of at most ${maxEpochs}`,
-      done: end,
+      done: doneAfter(s + 1),
       total: order.length,
       unit: 'users',
       detail: trainer.describe(),
@@ -146,6 +155,15 @@ async function trainEpoch(
   }
   trainer.finishEpoch(stepsPerEpoch, trainer.rank(validation), hooks.log);
   await hooks.saveCheckpoint(trainer.checkpoint());
+}
+
+function batchOptionsOf({ layers, fanout, candidates, batchUsers }: TrainingOptions): BatchOptions {
+  return {
+    numLayers: layers === 1 ? 1 : 2,
+    fanout: [fanout[0], fanout[1]],
+    numCandidates: candidates,
+    batchUsers,
+  };
 }
 
 /** An epoch of few users still takes this many steps, as long as each has this many users to learn from. */
@@ -171,16 +189,15 @@ class Trainer {
   private lossSum = 0;
   private pendingLoss: tf.Scalar | undefined; // of the last step
   private readonly optimizer: Optimizer;
-  private readonly sampler: BatchSampler;
 
   constructor(
     private readonly graph: BipartiteGraph,
     private readonly options: TrainingOptions,
-    private readonly random: Random,
+    random: Random,
     private readonly align: ImageAlign | undefined,
   ) {
-    const { dim, heads, fanout, candidates, batchUsers, weightDecay } = options;
-    const numLayers = options.layers === 1 ? 1 : 2;
+    const { dim, heads, weightDecay } = options;
+    const { numLayers } = batchOptionsOf(options);
     const numEdgeFeatures = graph.edgeFeatures.numFeatures;
     this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures, numLayers });
     const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
@@ -190,12 +207,6 @@ class Trainer {
       for (const { name, variable } of this.encoder.variables())
         if (name.endsWith('attn')) assign(variable, new Float32Array(variable.size));
     this.optimizer = new Optimizer(this.variables(), weightDecay);
-    this.sampler = new BatchSampler(graph, {
-      numLayers,
-      fanout: [fanout[0], fanout[1]],
-      numCandidates: candidates,
-      batchUsers,
-    });
   }
 
   get bestEpoch(): number {
@@ -208,10 +219,9 @@ class Trainer {
     return epochs >= maxEpochs || epochs - this.bestEpoch >= patience;
   }
 
-  /** Samples, forward, loss, backward, update. */
-  trainStep(seeds: Uint32Array, stepsPerEpoch: number): void {
+  /** Forward, loss, backward, update. */
+  trainStep(batch: TrainingBatch, seeds: Uint32Array, stepsPerEpoch: number): void {
     const { maxEpochs, learningRate } = this.options;
-    const batch = this.sampler.sampleTraining(seeds, this.random.fork('step', this.step + 1));
     this.settleLoss();
     this.step++;
     const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
