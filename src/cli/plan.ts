@@ -27,7 +27,7 @@ const REPLY_TOKENS = 2000;
 /** `plan`: what a run would do and need. Estimates are called so; nothing is written. */
 export async function plan(shell: Shell, inputs: readonly string[], flags: CommonFlags): Promise<void> {
   const { config } = await resolveSettings(flags, shell.environment, flags.config);
-  const files = await resolveInputs(inputs, shell.log);
+  const files = await resolveInputs(inputs, shell.log, config.onBadFile === 'skip');
   const job = await createJob(shell, inputs, config);
   const run = await RunDirectory.open(flags.out as string, { create: false }).catch(() => undefined);
   const states: StageState[] = run

@@ -6,7 +6,7 @@ import { INGESTED_SUBREDDITS, INGESTED_USERS, INTERACTIONS, SNIPPETS } from '../
 import { InputError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { type ExclusionLists, parseNameList } from '../reddit/exclusions.js';
-import { type InputFile, resolveInputs } from '../reddit/inputs.js';
+import { type InputFile, isPipe, resolveInputs } from '../reddit/inputs.js';
 import { DROP_REASONS } from '../reddit/records.js';
 import { mergeRuns, type UserBatch } from '../reddit/run-merge.js';
 import { pick, type RunConfig } from './config.js';
@@ -38,12 +38,12 @@ export const ingest: Stage = {
   inputs: [],
   config: (config) => pick(config, ...SCAN_SETTINGS, 'onBadFile', 'botBehaviour'),
   async external(job) {
-    const files = await resolveInputs(job.inputs);
+    const files = await resolveInputs(job.inputs, undefined, job.config.onBadFile === 'skip');
     return { inputs: files.map(identityOf), ...(await listsOf(job)) };
   },
   async run(context) {
     const { config, log } = context;
-    const files = await resolveInputs(context.inputs, log);
+    const files = await resolveInputs(context.inputs, log, config.onBadFile === 'skip');
     if (config.format === 'shards') return takeShards(context, files);
     const { files: distinct, copies } = await leaveOutCopies(files, log);
     const forgotten = await readFile(`${context.runFolder}/${FORGOTTEN_FILE}`, 'utf8').catch(() => '');
@@ -72,8 +72,9 @@ export const ingest: Stage = {
 };
 
 /** What tells one input from another: no folder, because a file that was moved is still the same. */
-function identityOf({ path, bytes, mtimeMs }: InputFile): Readonly<Record<string, unknown>> {
-  return bytes === 0 ? { pipe: path, of: PIPE_ID } : { name: basename(path), bytes, mtimeMs };
+function identityOf(file: InputFile): Readonly<Record<string, unknown>> {
+  const { path, bytes, mtimeMs } = file;
+  return isPipe(file) ? { pipe: path, of: PIPE_ID } : { name: basename(path), bytes, mtimeMs };
 }
 
 /** Identity of what, beside the file, decides what becomes of a line. */

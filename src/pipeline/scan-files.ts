@@ -6,7 +6,7 @@ import * as errors from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { filesAtOnce } from '../reddit/decoder-memory.js';
 import { createExclusions, type ExclusionLists } from '../reddit/exclusions.js';
-import type { InputFile } from '../reddit/inputs.js';
+import { assertNotEmpty, type InputFile, isPipe } from '../reddit/inputs.js';
 import { subredditKey } from '../reddit/records.js';
 import type { RunSet } from '../reddit/run-file.js';
 import { RunWriter } from '../reddit/run-writer.js';
@@ -138,6 +138,7 @@ async function scanFile(
   signal: AbortSignal,
   onProgress: (progress: ScanProgress) => void,
 ): Promise<ScannedFile> {
+  assertNotEmpty(file);
   const folder = `${options.scratch}/${id}`;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -154,8 +155,9 @@ async function scanFile(
 }
 
 /** A file that grew or was replaced while it was read gave neither its old nor its new content. */
-async function assertUnchanged({ path, bytes, mtimeMs }: InputFile): Promise<void> {
-  if (bytes === 0) return; // a pipe
+async function assertUnchanged(file: InputFile): Promise<void> {
+  const { path, bytes, mtimeMs } = file;
+  if (isPipe(file)) return;
   const now = await stat(path).catch(() => undefined);
   if (now?.size === bytes && now.mtimeMs === mtimeMs) return;
   const got = now === undefined ? 'is gone' : `has ${now.size} bytes`;

@@ -6,8 +6,8 @@ import { type Log, silentLog } from '../core/log.js';
 /** One file to read, or standard input. */
 export interface InputFile {
   readonly path: string; // as given or found; '-' for standard input
-  readonly bytes: number; // compressed; 0 where nobody knows: standard input and pipes
-  readonly mtimeMs: number; // likewise
+  readonly bytes: number; // compressed; 0 of an empty file and where nobody knows: standard input and pipes
+  readonly mtimeMs: number; // 0 of standard input and pipes
   readonly isStdin: boolean;
 }
 
@@ -17,8 +17,14 @@ export interface InputFile {
  * A pattern is a file; a folder, searched through for the files of the best kind in it, see `FOLDER_KINDS`; a glob with
  * `*`, `?`, `[…]` and `**` for any depth, which matches files only and hidden ones only where it spells the dot; or `-`
  * for standard input. Files given twice, be it under two names, are read once and reported to `log`.
+ *
+ * @param keepsEmpty whether an empty file is an input like any other, for its reader to refuse, instead of an error here
  */
-export async function resolveInputs(patterns: readonly string[], log: Log = silentLog): Promise<InputFile[]> {
+export async function resolveInputs(
+  patterns: readonly string[],
+  log: Log = silentLog,
+  keepsEmpty = false,
+): Promise<InputFile[]> {
   const paths: string[] = [];
   for (const pattern of patterns) paths.push(...(await pathsOf(pattern)));
   paths.sort(compareCodeUnits);
@@ -37,7 +43,9 @@ export async function resolveInputs(patterns: readonly string[], log: Log = sile
       continue;
     }
     pathOfReal.set(real, path);
-    inputs.push(await describeInput(path));
+    const input = await describeInput(path);
+    if (!keepsEmpty) assertNotEmpty(input);
+    inputs.push(input);
   }
   return inputs;
 }
@@ -47,11 +55,18 @@ async function describeInput(path: string): Promise<InputFile> {
   const stats = await stat(path).catch((error) => unreadable(path, error));
   await access(path, constants.R_OK).catch((error) => unreadable(path, error));
   if (!stats.isFile()) return { path, bytes: 0, mtimeMs: 0, isStdin: false }; // such as <(command)
-  if (stats.size === 0)
-    throw new InputError('ERR_EMPTY_INPUT', `${path}: the file has 0 bytes. Fetch it again, or leave it out.`, {
-      path,
-    });
   return { path, bytes: stats.size, mtimeMs: stats.mtimeMs, isStdin: false };
+}
+
+/** Whether nobody can say before reading it how long it is, nor recognise it later. */
+export function isPipe({ mtimeMs }: InputFile): boolean {
+  return mtimeMs === 0;
+}
+
+export function assertNotEmpty(input: InputFile): void {
+  const { path, bytes } = input;
+  if (bytes > 0 || isPipe(input)) return;
+  throw new InputError('ERR_EMPTY_INPUT', `${path}: the file has 0 bytes. Fetch it again, or leave it out.`, { path });
 }
 
 async function pathsOf(pattern: string): Promise<string[]> {

@@ -153,15 +153,20 @@ describe.concurrent('a bad file among good ones', () => {
     await mineWell(['run', inputs, '--out', without, ...until]);
     cpSync(at('cut.gz'), join(inputs, 'b.ndjson.gz'));
     cpSync(at('good.ndjson'), join(inputs, 'c.ndjson'));
+    writeFileSync(join(inputs, 'd.ndjson'), '');
     const { stderr } = await mineWell(['run', inputs, '--out', out, '--on-bad-file', 'skip', ...until]);
     expect(stderr).toContain('cut or damaged');
     const manifest = readManifest(join(out, 'ingest/manifest.json'));
     expect(manifest.counts).toMatchObject({
-      skippedFiles: [{ name: 'b.ndjson.gz', code: 'ERR_CUT_OR_CORRUPT' }],
+      skippedFiles: [
+        { name: 'b.ndjson.gz', code: 'ERR_CUT_OR_CORRUPT' },
+        { name: 'd.ndjson', code: 'ERR_EMPTY_INPUT' },
+      ],
       copies: [{ name: 'c.ndjson', of: 'a.ndjson' }],
     });
     expect(manifest.notes).toEqual([
       'left out: b.ndjson.gz (ERR_CUT_OR_CORRUPT)',
+      'left out: d.ndjson (ERR_EMPTY_INPUT)',
       'left out: c.ndjson, a copy of a.ndjson',
     ]);
     for (const file of ['interactions.arrow', 'users.arrow', 'subreddits.arrow'])

@@ -126,10 +126,14 @@ describe('scans of several files', () => {
   it('go on without bad files where that is asked for, and say which and why', async () => {
     const folder = newFolder();
     const cut = gzipSync(lines(1000));
-    const inputs = files(folder, { a: lines(10), page: '<html>\n', z: lines(5) });
+    const inputs = files(folder, { a: lines(10), empty: '', page: '<html>\n', z: lines(5) });
     writeFileSync(join(folder, 'cut.gz'), cut.subarray(0, -20));
     inputs.push(fileOf(join(folder, 'cut.gz')));
-    await expect(scanAll(inputs)).rejects.toMatchObject({ code: 'ERR_NOT_A_DUMP' });
+    for (const [input, code] of [
+      [inputs[1], 'ERR_EMPTY_INPUT'],
+      [inputs[2], 'ERR_NOT_A_DUMP'],
+    ] as const)
+      await expect(scanAll([inputs[0], input])).rejects.toMatchObject({ code });
     for (const threads of [1, 3]) {
       const { scanned, skipped } = await scanAll(inputs, { onBadFile: 'skip', threads });
       expect(scanned.map(({ name, counts }) => [name, counts.kept])).toEqual([
@@ -138,10 +142,11 @@ describe('scans of several files', () => {
       ]);
       expect(skipped.map(({ name, code }) => [name, code])).toEqual([
         ['cut.gz', 'ERR_CUT_OR_CORRUPT'],
+        ['empty', 'ERR_EMPTY_INPUT'],
         ['page', 'ERR_NOT_A_DUMP'],
       ]);
       expect(JSON.stringify(skipped)).not.toContain(folder);
     }
-    await expect(scanAll([inputs[1]], { onBadFile: 'skip' })).rejects.toMatchObject({ code: 'ERR_NOT_A_DUMP' });
+    await expect(scanAll([inputs[2]], { onBadFile: 'skip' })).rejects.toMatchObject({ code: 'ERR_NOT_A_DUMP' });
   });
 });
