@@ -44,46 +44,77 @@ export function programRule({ events, days, repeated, gaps, regularGaps }: Behav
 
 const DAY = 86_400; // s
 
-/**
- * Measures one account in one run; reorders both arrays.
- *
- * @param times u32 [n] seconds, 0 = unknown
- * @param marks u32 [n] a number that stands for the text, 0 = none
- */
-export function measureBehaviour(times: Uint32Array, marks: Uint32Array): Behaviour {
-  times.sort();
-  marks.sort();
-  let repeated = 0;
-  for (let i = 1; i < marks.length; i++) if (marks[i] !== 0 && marks[i] === marks[i - 1]) repeated++;
-  let days = 0;
-  let lastDay = -1;
-  const gaps = new Uint32Array(times.length);
-  let numGaps = 0;
-  for (let i = 0; i < times.length; i++) {
-    if (times[i] === 0) continue;
-    const day = Math.floor(times[i] / DAY);
-    if (day !== lastDay) days++;
-    lastDay = day;
-    if (i > 0 && times[i - 1] !== 0 && times[i] > times[i - 1]) gaps[numGaps++] = times[i] - times[i - 1];
+/** Measures accounts one by one, in memory that it keeps. */
+export class BehaviourMeter {
+  private gaps = new Uint32Array(1024);
+  private readonly equals = new EqualCounter();
+
+  /**
+   * What one account did in one run; reorders `times`.
+   *
+   * @param times u32 [≥ n] seconds, 0 = unknown
+   * @param marks u32 [≥ n] a number that stands for the text, 0 = none
+   */
+  measure(times: Uint32Array, marks: Uint32Array, n = times.length): Behaviour {
+    if (!isAscending(times, n)) times.subarray(0, n).sort(); // dumps are in the order of time
+    if (this.gaps.length < n) this.gaps = new Uint32Array(2 * n);
+    const { gaps, equals } = this;
+    let days = 0;
+    let lastDay = -1;
+    let numGaps = 0;
+    for (let i = 0; i < n; i++) {
+      const time = times[i];
+      if (time === 0) continue;
+      const day = Math.floor(time / DAY);
+      if (day !== lastDay) days++;
+      lastDay = day;
+      if (i > 0 && times[i - 1] !== 0 && time > times[i - 1]) gaps[numGaps++] = time - times[i - 1];
+    }
+    equals.count(marks, n);
+    const repeated = equals.total - equals.distinct;
+    equals.count(gaps, numGaps);
+    return { events: n, days, repeated, gaps: numGaps, regularGaps: equals.most };
   }
-  return {
-    events: times.length,
-    days,
-    repeated,
-    gaps: numGaps,
-    regularGaps: longestRun(gaps.subarray(0, numGaps).sort()),
-  };
 }
 
-/** Length of the longest stretch of equal numbers. */
-function longestRun(sorted: Uint32Array): number {
-  let longest = 0;
-  let length = 0;
-  for (let i = 0; i < sorted.length; i++) {
-    length = i > 0 && sorted[i] === sorted[i - 1] ? length + 1 : 1;
-    if (length > longest) longest = length;
+function isAscending(numbers: Uint32Array, n: number): boolean {
+  for (let i = 1; i < n; i++) if (numbers[i] < numbers[i - 1]) return false;
+  return true;
+}
+
+/** Counts equal numbers in a hash table with open addressing: no sorting. */
+class EqualCounter {
+  total = 0; // numbers that are not 0
+  distinct = 0; // different ones among them
+  most = 0; // of the commonest
+  private keys = new Uint32Array(2048); // 0 = free
+  private counts = new Uint32Array(2048);
+
+  count(numbers: Uint32Array, n: number): void {
+    const bits = Math.max(4, 33 - Math.clz32(n)); // at most half full
+    const size = 2 ** bits;
+    if (this.keys.length < size) {
+      this.keys = new Uint32Array(size);
+      this.counts = new Uint32Array(size);
+    }
+    const { keys, counts } = this;
+    keys.fill(0, 0, size);
+    this.total = this.distinct = this.most = 0;
+    for (let i = 0; i < n; i++) {
+      const number = numbers[i];
+      if (number === 0) continue;
+      let slot = Math.imul(number, 0x9e3779b1) >>> (32 - bits);
+      while (keys[slot] !== 0 && keys[slot] !== number) slot = (slot + 1) & (size - 1);
+      if (keys[slot] === 0) {
+        keys[slot] = number;
+        counts[slot] = 0;
+        this.distinct++;
+      }
+      counts[slot]++;
+      this.total++;
+      if (counts[slot] > this.most) this.most = counts[slot];
+    }
   }
-  return longest;
 }
 
 /** A number for the text at bytes begin to end, by its length and a few places in it; 0 for texts of under 20 bytes. */
@@ -95,7 +126,7 @@ export function markOfText(bytes: Buffer, begin: number, end: number): number {
     mark =
       Math.imul(mark ^ bytes.readInt32LE(begin + Math.floor(((length - 4) * i) / (PLACES - 1))), 0x9e3779b1) ^
       (mark >>> 15);
-  return (mark >>> 0) | 1;
+  return (mark | 1) >>> 0;
 }
 
 const MIN_TEXT_BYTES = 20;

@@ -86,14 +86,14 @@ interface Source {
 function openRunSets(
   runSets: readonly RunSet[],
   { dropSubreddit, dropPrograms = true }: MergeOptions,
-): { subreddits: Subreddit[]; sources: Source[]; reasons: string[]; programs: Programs } {
+): { subreddits: Subreddit[]; sources: Source[]; reasons: string[]; programs: Program[] } {
   const firstSeen = new Map<string, number>(); // position in `seen`; dropped names, perhaps millions, are not kept
   const seen: { key: string; name: string }[] = [];
   const reasons: string[] = [];
-  const sums = new Map<string, Behaviour>();
+  const rows: BehaviourRow[] = [];
   const sets = runSets.map(({ path }) => {
     const { runs, subreddits, behaviours } = readRunSet(path);
-    if (dropPrograms) for (const row of behaviours) addBehaviour(sums, row);
+    if (dropPrograms) for (const row of behaviours) rows.push(row);
     const ids = Int32Array.from(subreddits, (name) => {
       const key = subredditKey(name);
       const reason = dropSubreddit?.(key);
@@ -116,28 +116,26 @@ function openRunSets(
   });
   for (const { ids } of sets) for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) ids[i] = rank[ids[i]];
   const sources = sets.flatMap(({ runs, ids }) => runs.map((run) => ({ run, canonicalIds: ids })));
-  return { subreddits: order.map((i) => seen[i]), sources, reasons, programs: programsOf(sums) };
+  return { subreddits: order.map((i) => seen[i]), sources, reasons, programs: programsOf(rows) };
 }
 
-/** Accounts that act like programs, by `userKey`, and the rule that tells. */
-type Programs = ReadonlyMap<string, BehaviourRule>;
-
-function userKey(userHi: number, userLo: number): string {
-  return `${userHi},${userLo}`;
+/** An account that acts like a program, and the rule that tells. */
+interface Program {
+  readonly userHi: number;
+  readonly userLo: number;
+  readonly rule: BehaviourRule;
 }
 
-function addBehaviour(sums: Map<string, Behaviour>, { userHi, userLo, ...row }: BehaviourRow): void {
-  const key = userKey(userHi, userLo);
-  const sum = sums.get(key);
-  if (sum === undefined) sums.set(key, row);
-  else for (const name of Object.keys(row) as (keyof Behaviour)[]) sum[name] += row[name];
-}
-
-function programsOf(sums: ReadonlyMap<string, Behaviour>): Programs {
-  const programs = new Map<string, BehaviourRule>();
-  for (const [key, behaviour] of sums) {
-    const rule = programRule(behaviour);
-    if (rule !== null) programs.set(key, rule);
+/** The accounts that all their rows together call programs, ascending by hash. Reorders the rows. */
+function programsOf(rows: BehaviourRow[]): Program[] {
+  rows.sort((a, b) => a.userHi - b.userHi || a.userLo - b.userLo);
+  const programs: Program[] = [];
+  for (let i = 0; i < rows.length; ) {
+    const { userHi, userLo, ...sum } = rows[i];
+    for (i++; i < rows.length && rows[i].userHi === userHi && rows[i].userLo === userLo; i++)
+      for (const name of Object.keys(sum) as (keyof Behaviour)[]) sum[name] += rows[i][name];
+    const rule = programRule(sum);
+    if (rule !== null) programs.push({ userHi, userLo, rule });
   }
   return programs;
 }
@@ -163,7 +161,7 @@ function* mergeSources(
   sources: readonly Source[],
   numSubreddits: number,
   reasons: readonly string[],
-  programs: Programs,
+  programs: readonly Program[],
   totals: MergeTotals,
   options: MergeOptions,
 ): Generator<UserBatch, void, undefined> {
@@ -227,7 +225,7 @@ function* mergeToBatches(
   sources: readonly Source[],
   numSubreddits: number,
   dropped: Float64Array,
-  programs: Programs,
+  programs: readonly Program[],
   totals: MergeTotals,
   batchRows: number,
 ): Generator<UserBatch, void, undefined> {
@@ -235,13 +233,14 @@ function* mergeToBatches(
   let batch = allocateBatch(batchRows);
   let numRows = 0;
   let numUsers = 0; // in this batch
+  let program = 0; // the first that no user has come up to
   try {
     while (merge.next()) {
       const { sums } = merge;
       if (sums.size === 0) continue;
-      const rule = programs.size > 0 ? programs.get(userKey(merge.userHi, merge.userLo)) : undefined;
-      if (rule !== undefined) {
-        countProgram(totals.programs[rule], sums);
+      while (program < programs.length && isUserBefore(programs[program], merge)) program++;
+      if (program < programs.length && !isUserBefore(merge, programs[program])) {
+        countProgram(totals.programs[programs[program].rule], sums);
         continue;
       }
       sums.sort();
@@ -414,6 +413,15 @@ class UserMerge {
     }
     heap[i] = moved;
   }
+}
+
+interface UserHash {
+  readonly userHi: number;
+  readonly userLo: number;
+}
+
+function isUserBefore(a: UserHash, b: UserHash): boolean {
+  return a.userHi < b.userHi || (a.userHi === b.userHi && a.userLo < b.userLo);
 }
 
 function isBefore(headHi: Uint32Array, headLo: Uint32Array, r: number, hi: number, lo: number): boolean {

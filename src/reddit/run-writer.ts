@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
-import { type BehaviourRow, MIN_EVENTS, measureBehaviour } from './behaviour.js';
+import { BehaviourMeter, type BehaviourRow, MIN_EVENTS } from './behaviour.js';
 import { EVENT_WORDS, EventSorter } from './event-sorter.js';
 import { subredditKey } from './records.js';
 import { MAX_SUBREDDITS, type Run, RunFileWriter, type RunSet, writeRunSet } from './run-file.js';
@@ -53,6 +53,9 @@ export class RunWriter {
   private numEvents = 0; // written
   private sums = new UserSums(1024);
   private readonly behaviours: BehaviourRow[] = [];
+  private readonly meter = new BehaviourMeter();
+  private times = new Uint32Array(1024); // of one account
+  private marks = new Uint32Array(1024);
 
   constructor(private readonly options: RunWriterOptions) {
     this.capacity = Math.max(1, options.eventsPerRun ?? 2 ** 22);
@@ -216,19 +219,23 @@ export class RunWriter {
 
   /** Notes how a busy account of a dump behaves; rows of tables, which sum up many actions, tell nothing of it. */
   private measure(sorted: Uint32Array, order: Uint32Array, begin: number, end: number): void {
-    const times = new Uint32Array(end - begin);
-    const marks = new Uint32Array(end - begin);
-    for (let i = begin; i < end; i++) {
-      const at = order[i] * EVENT_WORDS;
+    const n = end - begin;
+    if (this.times.length < n) {
+      this.times = new Uint32Array(2 * n);
+      this.marks = new Uint32Array(2 * n);
+    }
+    const { times, marks } = this;
+    for (let i = 0; i < n; i++) {
+      const at = order[begin + i] * EVENT_WORDS;
       if (sorted[at + TAG] >= WIDE) return;
-      times[i - begin] = sorted[at + TIME];
-      marks[i - begin] = sorted[at + MARK];
+      times[i] = sorted[at + TIME];
+      marks[i] = sorted[at + MARK];
     }
     const head = order[begin] * EVENT_WORDS;
     this.behaviours.push({
       userHi: sorted[head + HI],
       userLo: sorted[head + LO],
-      ...measureBehaviour(times, marks),
+      ...this.meter.measure(times, marks, n),
     });
   }
 }

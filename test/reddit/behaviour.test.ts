@@ -3,30 +3,31 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { type Behaviour, markOfText, measureBehaviour, programRule } from '../../src/reddit/behaviour.js';
+import { type Behaviour, BehaviourMeter, markOfText, programRule } from '../../src/reddit/behaviour.js';
 import { mergeRuns } from '../../src/reddit/run-merge.js';
 import { RunWriter } from '../../src/reddit/run-writer.js';
 
 const START = 1_700_006_400; // midnight
 const random = new Random(1);
+const meter = new BehaviourMeter();
 
 /** Times of a person: some days, some hours of them, gaps of all lengths. */
 const personTimes = (n: number) =>
   Array.from({ length: n }, (_, i) => START + Math.floor(i / 20) * 86_400 + random.below(50_000));
 const ruleOf = (times: number[], marks: number[] = times.map((_, i) => i + 1)) =>
-  programRule(measureBehaviour(Uint32Array.from(times), Uint32Array.from(marks)));
+  programRule(meter.measure(Uint32Array.from(times), Uint32Array.from(marks)));
 
 describe('behaviour of an account', () => {
   it('counts days, texts that came before and gaps of the commonest length', () => {
     const times = [START + 60, START, START + 120, 0, START + 120, START + 86_400 + 7];
-    expect(measureBehaviour(Uint32Array.from(times), Uint32Array.of(5, 6, 5, 0, 0, 5))).toEqual({
+    expect(meter.measure(Uint32Array.from(times), Uint32Array.of(5, 6, 5, 0, 0, 5))).toEqual({
       events: 6,
       days: 2,
       repeated: 2,
       gaps: 3,
       regularGaps: 2,
     } satisfies Behaviour);
-    expect(measureBehaviour(new Uint32Array(0), new Uint32Array(0)).events).toBe(0);
+    expect(meter.measure(new Uint32Array(0), new Uint32Array(0)).events).toBe(0);
   });
 
   it('finds programs by each of the rules, and never for fewer than a hundred actions', () => {
