@@ -113,17 +113,18 @@ export class Tally implements LineReceiver {
   }
 
   records(scanner: LineScanner): void {
-    const { records, numRecords, window } = scanner;
+    const { records, numRecords } = scanner;
+    const { names, sink, dropped, options } = this;
     this.learnNames(scanner);
     for (let at = 0; at < numRecords * RECORD_WORDS; at += RECORD_WORDS) {
       const flags = records[at + Field.flags];
       const outcome = flags & 0xff;
       if (outcome === Outcome.odd) {
-        this.line(window, records[at + Field.begin], records[at + Field.end]);
+        this.line(scanner.window, records[at + Field.begin], records[at + Field.end]);
         continue;
       }
       const isPost = (flags & POST) !== 0 ? 1 : 0;
-      const name = (flags & HAS_NAME) !== 0 ? this.names[records[at + Field.name]] : undefined;
+      const name = (flags & HAS_NAME) !== 0 ? names[records[at + Field.name]] : undefined;
       if (isPost === 1 && name !== undefined) {
         name.submissions++;
         if ((flags & OVER_18) !== 0) name.over18++;
@@ -132,22 +133,37 @@ export class Tally implements LineReceiver {
         outcome === Outcome.action ? this.excludeRecord(scanner, at, name as KnownName) : OUTCOMES[outcome];
       if (this.seen % VERIFY_EVERY === 0) this.verify(scanner, at, reason as DropReason | null);
       if (reason === null) {
-        const userHi = records[at + Field.userHi];
-        const userLo = records[at + Field.userLo];
-        const utc = records[at + Field.createdUtc];
         const id = this.sinkIdOf(scanner, name as KnownName, records[at + Field.name]);
-        const begin = records[at + Field.textBegin];
-        const end = begin + records[at + Field.textLength];
-        const mark = markOfText(window, begin, end);
+        const utc = records[at + Field.createdUtc];
         this.kept++;
-        this.sink.add(userHi, userLo, id, isPost, 1 - isPost, records[at + Field.score] | 0, utc, utc, mark);
-        if (begin > 0)
-          this.options.snippets?.offer(id, userHi, userLo, utc, () =>
-            JSON.parse(`"${window.toString('utf8', begin, end)}"`),
-          );
-      } else this.drop(reason as DropReason, this.seen + 1);
+        sink.add(
+          records[at + Field.userHi],
+          records[at + Field.userLo],
+          id,
+          isPost,
+          1 - isPost,
+          records[at + Field.score] | 0,
+          utc,
+          utc,
+          records[at + Field.mark],
+        );
+        if (options.snippets !== undefined) this.offerSnippet(options.snippets, scanner, at, id);
+      } else if (options.onBadLine === 'count') dropped[reason as DropReason]++;
+      else this.drop(reason as DropReason, this.seen + 1);
       this.advance();
     }
+  }
+
+  private offerSnippet(snippets: SnippetSample, { records, window }: LineScanner, at: number, id: number): void {
+    const begin = records[at + Field.textBegin];
+    const end = begin + records[at + Field.textLength];
+    if (begin === 0) return;
+    const [userHi, userLo, utc] = [
+      records[at + Field.userHi],
+      records[at + Field.userLo],
+      records[at + Field.createdUtc],
+    ];
+    snippets.offer(id, userHi, userLo, utc, () => JSON.parse(`"${window.toString('utf8', begin, end)}"`));
   }
 
   line(bytes: Buffer, begin: number, end: number): void {

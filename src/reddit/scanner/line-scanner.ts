@@ -34,8 +34,9 @@ export const Field = {
   authorLength: 9,
   textBegin: 10, // of the title of a post or the body of a comment, inside its quotes; 0 = none
   textLength: 11,
+  mark: 12, // of that text: see `markOfText`
 } as const;
-export const RECORD_WORDS = 12;
+export const RECORD_WORDS = 13;
 
 /** What the lowest byte of `flags` says: kept unless excluded, or why not. */
 export const OUTCOMES = [

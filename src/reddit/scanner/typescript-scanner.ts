@@ -1,4 +1,5 @@
 import { sipHash24 } from '../../core/siphash.js';
+import { markOfText } from '../behaviour.js';
 import { isDeleted, isUserProfile } from '../records.js';
 import {
   Field,
@@ -232,6 +233,7 @@ class TypeScriptScanner implements LineScanner {
     records[record + Field.authorLength] = author.end - author.begin;
     records[record + Field.textBegin] = text.begin;
     records[record + Field.textLength] = text.begin === 0 ? 0 : text.end - text.begin;
+    records[record + Field.mark] = text.begin === 0 ? 0 : markOfText(bytes, text.begin, text.end);
     return flags | Outcome['action'];
   }
 

@@ -1,4 +1,5 @@
 import { sipHash24 } from '../../../src/core/siphash.js';
+import { markOfText } from '../../../src/reddit/behaviour.js';
 import { isNamedLikeBot } from '../../../src/reddit/known-bots.js';
 import { newAction, readAction } from '../../../src/reddit/records.js';
 import { createLineScanner, type ScannerKind } from '../../../src/reddit/scanner/create-scanner.js';
@@ -31,6 +32,7 @@ export function agrees(scanner: LineScanner, record: number): true | undefined {
   const [begin, end] = [records[at + Field.begin], records[at + Field.end]];
   const drop = begin === end ? 'empty-line' : readAction(window, begin, end, action);
   const isAction = drop === null;
+  const textBegin = records[at + Field.textBegin];
   // The kind is told where it counts: for kept actions and for posts of known communities.
   const expected = {
     outcome: drop ?? 'action',
@@ -42,6 +44,7 @@ export function agrees(scanner: LineScanner, record: number): true | undefined {
     author: isAction ? action.author : '',
     hash: isAction ? hashOf(action.author.toLowerCase()) : '',
     text: isAction ? textOf(window, begin, end) : '',
+    mark: isAction && textBegin !== 0 ? markOfText(window, textBegin, textBegin + records[at + Field.textLength]) : 0,
   };
   const hasName = (flags & HAS_NAME) !== 0;
   const word = (field: number) => records[at + field];
@@ -59,6 +62,7 @@ export function agrees(scanner: LineScanner, record: number): true | undefined {
       isAction && word(Field.textBegin) !== 0
         ? JSON.parse(`"${bytes(word(Field.textBegin), word(Field.textLength))}"`)
         : '',
+    mark: isAction ? word(Field.mark) : 0,
   };
   const missesBot = isAction && isNamedLikeBot(action.author) && (flags & MAYBE_BOT) === 0;
   if (JSON.stringify(got) === JSON.stringify(expected) && !missesBot) return true;
