@@ -12,6 +12,7 @@ interface EvaluateLinksFlags {
   readonly truth?: string;
   readonly given?: string;
   readonly baselines?: boolean;
+  readonly ladder?: boolean;
   readonly users: string;
   readonly k: string;
   readonly rankedMinUsers: string;
@@ -35,6 +36,10 @@ export function addEvaluateLinks(evaluate: Command, shell: Shell): void {
     .option('--truth <file>', 'table of links from outside: asks the finished run instead of training on splits')
     .option('--given <file>', 'table of links that people of --truth are embedded from; without it, those of the run')
     .option('--baselines', 'popularity, item-kNN, SVD, GF-CF, EASE, LightGCN, GraphSAGE and GAT beside it')
+    .option(
+      '--ladder',
+      "the paper's ablation beside it: TF-IDF, LightGCN, GraphSAGE and GAT, with ImageAlign where --image-vectors are given",
+    )
     .option('--users <count>', 'people who are asked about, at the most', '4000')
     .option('--k <counts>', 'links given to unseen people, comma-separated', '1,2,3,5,10,20')
     .option('--ranked-min-users <count>', 'subreddits with fewer users are not ranked', '10')
@@ -89,6 +94,7 @@ function optionsOf(flags: EvaluateLinksFlags): LinksOptions {
     maxUsers: whole('--users', flags.users),
     rankedMinUsers: whole('--ranked-min-users', flags.rankedMinUsers),
     baselines: flags.baselines === true,
+    ladder: flags.ladder === true,
   };
 }
 

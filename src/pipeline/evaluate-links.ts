@@ -10,7 +10,6 @@ import {
   GRAPH_SUBREDDITS,
   GRAPH_USERS,
   INGESTED_SUBREDDITS,
-  INGESTED_USERS,
   SUBREDDIT_EMBEDDINGS,
   USER_EMBEDDINGS,
 } from '../artifacts/tables.js';
@@ -25,6 +24,7 @@ import { embedNewStages } from './embed-new.js';
 import { startEngine } from './engine.js';
 import { runStages } from './run-stages.js';
 import type { Job } from './stage.js';
+import { graphPseudonyms, type PooledImages, poolImages } from './user-images.js';
 
 /** Splits of the run's own links, or tables from outside. */
 export type LinkQuestion =
@@ -36,6 +36,7 @@ export interface LinksOptions {
   readonly maxUsers: number;
   readonly rankedMinUsers: number;
   readonly baselines: boolean;
+  readonly ladder: boolean; // the paper's ablation
 }
 
 interface Surroundings {
@@ -48,12 +49,12 @@ interface Surroundings {
 export async function runLinkEvaluation(
   run: RunDirectory,
   job: Job,
-  { question, maxUsers, rankedMinUsers, baselines }: LinksOptions,
+  { question, maxUsers, rankedMinUsers, baselines, ladder }: LinksOptions,
   { log, signal, now }: Surroundings,
 ): Promise<LinkResult[]> {
   await startEngine(job.config, log);
   const { evaluateMethod } = await import('../evaluation/links/evaluate.js');
-  const { baselineMethods, ownMethod } = await import('./link-methods.js');
+  const { baselineMethods, ladderMethods, ownMethod } = await import('./link-methods.js');
   const graph = await graphOf(run);
   const random = new Random(job.config.seed).fork('evaluate links');
   const { rowPtr, numRows } = graph.subredditToUser;
@@ -78,7 +79,12 @@ export async function runLinkEvaluation(
       results.push(...lines);
     }
   };
-  const others = baselines ? baselineMethods(graph, job.config, random, log, signal) : [];
+  const images = await imagesOf(run, job);
+  if (images) log.info(`evaluate links: ${images.users} users have images`);
+  const others = [
+    ...(baselines ? baselineMethods(graph, job.config, random, log, signal) : []),
+    ...(ladder ? ladderMethods(job.config, random, log, signal, images?.images) : []),
+  ];
   if ('truth' in question) {
     const outside = await outsideTask(run, graph, job, question, maxUsers, isRanked, { log, signal, now });
     await evaluate(outside.task, [outside.run, ...others]);
@@ -86,6 +92,7 @@ export async function runLinkEvaluation(
     for (const protocol of question.protocols)
       await evaluate(await splitOf(protocol, question.counts, run, graph, maxUsers, isRanked, random), [
         ownMethod(job.config, random, log, signal),
+        ...(images ? [ownMethod(job.config, random, log, signal, images.images)] : []),
         ...others,
       ]);
   return results;
@@ -100,6 +107,11 @@ async function graphOf(run: RunDirectory): Promise<BipartiteGraph> {
     `${run.path} has no graph yet. Make one with: mine-personas run INPUT... --until build-graph --out ${run.path}`,
     { out: run.path },
   );
+}
+
+async function imagesOf(run: RunDirectory, { config, secrets }: Job): Promise<PooledImages | undefined> {
+  if (config.imageVectors === undefined) return undefined;
+  return poolImages(config.imageVectors, await pseudonymsOf(run), secrets.key);
 }
 
 async function splitOf(
@@ -196,15 +208,21 @@ async function outsideTask(
       },
     };
     const name = given ? 'unseen' : 'known';
-    return { task: { name: 'outside', train: graph, cases: [{ name, case: joined.case }] }, run: method };
+    return {
+      task: {
+        name: 'outside',
+        train: graph,
+        asked: given ? new Uint32Array(0) : Uint32Array.from(joined.users),
+        cases: [{ name, case: joined.case }],
+      },
+      run: method,
+    };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
 /** Pseudonyms of the users of a run's graph, by position. */
-async function pseudonymsOf(run: RunDirectory): Promise<BigUint64Array> {
-  const { pseudonym } = await readTable(run.stageFolder('ingest'), INGESTED_USERS);
-  const { ingested_user } = await readTable(run.stageFolder('build-graph'), GRAPH_USERS);
-  return BigUint64Array.from(ingested_user, (id) => pseudonym[id]);
+function pseudonymsOf(run: RunDirectory): Promise<BigUint64Array> {
+  return graphPseudonyms(run.stageFolder('ingest'), run.stageFolder('build-graph'));
 }

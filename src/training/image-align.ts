@@ -12,6 +12,13 @@ export interface UserImages {
   readonly dim: number; // K
 }
 
+/** The same without those of some users. */
+export function withoutImagesOf(images: UserImages, users: Uint32Array): UserImages {
+  const rowOf = images.rowOf.slice();
+  for (const u of users) rowOf[u] = -1;
+  return { ...images, rowOf };
+}
+
 /** How well a user is found by its pictures among all users asked about. */
 export interface ImageRetrieval {
   readonly users: number; // asked about

@@ -1,28 +1,32 @@
 import type { Log } from '../../core/log.js';
 import type { Random } from '../../core/random.js';
 import { type BipartiteGraph, createBipartite } from '../../graph/bipartite.js';
+import { type UserImages, withoutImagesOf } from '../../training/image-align.js';
 import { encodeAllSubreddits, encodeUsers } from '../../training/inference.js';
 import { restoreEncoder, type TrainingOptions, trainEncoder } from '../../training/trainer.js';
 import { product } from './dense.js';
 import type { LinkMethod } from './method.js';
 
-/** This program's encoder, or another of its family, trained from scratch on the links that the task shows. */
+/**
+ * This program's encoder, or another of its family, trained from scratch on the links that the task shows.
+ *
+ * @param images of users, for ImageAlign; those of people who are asked about are left out, so that no hidden link shines
+ *   through what its user posted there
+ */
 export function encoderMethod(
   name: string,
   options: TrainingOptions,
   random: Random,
   log: Log,
   signal: AbortSignal,
+  images?: UserImages,
 ): LinkMethod {
   return {
     name,
-    async fit(train: BipartiteGraph) {
-      const { weights } = await trainEncoder(train, options, random, {
-        log,
-        signal,
-        isCheckpointDue: () => false,
-        saveCheckpoint: async () => {},
-      });
+    async fit(train: BipartiteGraph, asked: Uint32Array) {
+      const hooks = { log, signal, isCheckpointDue: () => false, saveCheckpoint: async () => {} };
+      const seen = images && withoutImagesOf(images, asked);
+      const { weights } = await trainEncoder(train, options, random, hooks, seen);
       const { dim, heads } = options;
       const numLayers = options.layers === 1 ? 1 : 2;
       const numEdgeFeatures = train.edgeFeatures.numFeatures;

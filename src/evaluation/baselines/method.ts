@@ -6,7 +6,8 @@ import type { GivenLinks } from '../links/protocols.js';
 /** A way to predict links: fitted once, then asked about any users by their links alone. */
 export interface LinkMethod {
   readonly name: string;
-  fit(train: BipartiteGraph): Promise<FittedMethod> | FittedMethod;
+  /** @param asked users of `train` who will be asked about, ascending: beside their links, nothing of them may be learned */
+  fit(train: BipartiteGraph, asked: Uint32Array): Promise<FittedMethod> | FittedMethod;
 }
 
 export type FittedMethod = (given: GivenLinks) => ScoreRows;

@@ -63,10 +63,10 @@ export function spectral(dim: number, random: Random): LinkMethod {
 export function gfCf(dim: number, alpha: number, random: Random): LinkMethod {
   return {
     name: 'GF-CF',
-    fit(train) {
+    fit(train, asked) {
       const { userToSubreddit, subredditToUser } = train;
       const numSubreddits = userToSubreddit.numCols;
-      const lowPass = spectral(dim, random).fit(train) as FittedMethod; // no promise: nothing in it waits
+      const lowPass = spectral(dim, random).fit(train, asked) as FittedMethod; // no promise: nothing in it waits
       const userScale = inverseRoots(userToSubreddit.rowPtr).map((scale) => scale * scale);
       const subredditScale = inverseRoots(subredditToUser.rowPtr);
       return (given) => {

@@ -32,7 +32,7 @@ export async function evaluateMethod(
   now: () => number,
 ): Promise<LinkResult[]> {
   const begin = now();
-  const fitted = await method.fit(task.train);
+  const fitted = await method.fit(task.train, task.asked);
   const fitSeconds = now() - begin;
   const popularity = Uint32Array.from(popularityOf(task.train));
   return task.cases.map(({ name, case: asked }) => {

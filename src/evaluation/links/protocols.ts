@@ -18,6 +18,7 @@ export interface LinkCase {
 export interface LinkTask {
   readonly name: string;
   readonly train: BipartiteGraph;
+  readonly asked: Uint32Array; // users of `train` that any case is about, ascending
   readonly cases: readonly { readonly name: string; readonly case: LinkCase }[];
 }
 
@@ -54,7 +55,12 @@ export function randomSplit(
     .shuffle(asked)
     .slice(0, maxUsers)
     .sort((a, b) => a - b);
-  return { name: 'random', train, cases: [{ name: 'warm', case: hiddenCase(graph, hidden, users, isRanked) }] };
+  return {
+    name: 'random',
+    train,
+    asked: Uint32Array.from(users),
+    cases: [{ name: 'warm', case: hiddenCase(graph, hidden, users, isRanked) }],
+  };
 }
 
 /**
@@ -89,7 +95,7 @@ export function coldStartSplit(
     return { name: `unseen, ${k} given`, case: hiddenCase(graph, hidden, users, isRanked) };
   });
   const row = rowOfEdge(links);
-  return { name: 'cold', train: keepEdges(graph, (e) => isCold[row[e]] === 0), cases };
+  return { name: 'cold', train: keepEdges(graph, (e) => isCold[row[e]] === 0), asked: coldUsers, cases };
 }
 
 /**
@@ -123,6 +129,7 @@ export function timeSplit(
   return {
     name: 'time',
     train: keepEdges(graph, (e) => hidden[e] === 0),
+    asked: Uint32Array.from(asked),
     cases: [{ name: 'later', case: hiddenCase(graph, hidden, asked, isRanked) }],
   };
 }

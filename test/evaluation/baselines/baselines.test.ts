@@ -50,7 +50,7 @@ describe('spectralVectors', () => {
 
 describe('ease', () => {
   it('never recommends a subreddit for itself: its diagonal is zero', async () => {
-    const fitted = await ease(10).fit(graph);
+    const fitted = await ease(10).fit(graph, new Uint32Array(0));
     const links = { numRows: 1, numCols: 60, rowPtr: Uint32Array.of(0, 1), colIndex: Uint32Array.of(7) };
     expect(fitted({ links, edgeFeatures: graph.edgeFeatures })(0, 1)[7]).toBe(0);
   });
@@ -90,4 +90,30 @@ describe('every method', () => {
     },
     60_000,
   );
+});
+
+describe('an encoder with images', () => {
+  it('learns nothing from those of people who are asked about, and something from those of others', async () => {
+    const options = {
+      ...{ dim: 8, heads: 2, layers: 1, fanout: [8, 4], batchUsers: 64, maxEpochs: 1, patience: 1, learningRate: 0.02 },
+      ...{ weightDecay: 0.1, temperature: 1, candidates: 64, validationUsers: 0, embedFanout: 16 },
+    };
+    const task = randomSplit(graph, 20, () => true, new Random(1));
+    const { numRows } = graph.userToSubreddit;
+    const imagesWith = (changed: ArrayLike<number>) => {
+      const draws = new Random(4);
+      const vectors = Float32Array.from({ length: 2 * numRows }, (_, i) => (i % 2 === 0 ? 1 : draws.normal()));
+      for (let i = 0; i < changed.length; i++) vectors[2 * changed[i]] = -1;
+      return { rowOf: Int32Array.from({ length: numRows }, (_, u) => u), vectors, dim: 2 };
+    };
+    const scores = async (changed: ArrayLike<number>) => {
+      const images = imagesWith(changed);
+      const method = encoderMethod('', options, new Random(5), silentLog, new AbortController().signal, images);
+      return (await method.fit(task.train, task.asked))(task.cases[0].case.given)(0, 20);
+    };
+    const unchanged = await scores([]);
+    expect(await scores(task.asked)).toEqual(unchanged);
+    const others = [...Array(numRows).keys()].filter((u) => !task.asked.includes(u));
+    expect(await scores(others.slice(0, numRows / 2))).not.toEqual(unchanged);
+  });
 });

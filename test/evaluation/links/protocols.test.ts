@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/random.js';
-import { coldStartSplit, type LinkCase, randomSplit, timeSplit } from '../../../src/evaluation/links/protocols.js';
+import { coldStartSplit, type LinkCase, randomSplit, rowsOf, timeSplit } from '../../../src/evaluation/links/protocols.js';
 import type { BipartiteGraph } from '../../../src/graph/bipartite.js';
 import type { Adjacency } from '../../../src/graph/csr.js';
 import { anyGraph, linksOf, plantedGraph } from '../../training/planted.js';
@@ -38,6 +38,9 @@ describe('randomSplit', () => {
     const [few, many] = [5, 1e9].map((count) => randomSplit(graph, count, everything, new Random(1)));
     expect([...few.train.userToSubreddit.colIndex]).toEqual([...many.train.userToSubreddit.colIndex]);
     expect(few.cases[0].case.truth.numRows).toBe(5);
+    const { links } = few.cases[0].case.given;
+    const rowsOfAsked = rowsOf(few.train, [...few.asked], () => true).links; // who is asked is named
+    expect([rowsOfAsked.rowPtr, rowsOfAsked.colIndex]).toEqual([links.rowPtr, links.colIndex]);
   });
 
   it('takes only ranked subreddits as truth', () => {
