@@ -157,6 +157,33 @@ export const ATTENTION = {
   },
 } as const satisfies TableDefinition;
 
+export const FACETS = {
+  file: 'facets.arrow',
+  description:
+    'Sides of each user, where --facets asks for them: clusters of its own subreddits, heaviest first. At least one a user with links.',
+  columns: {
+    user: { type: 'u32', description: 'row of build-graph/nodes-users.arrow' },
+    facet: { type: 'u32', description: 'number of the facet among those of the user, from 0' },
+    links: { type: 'u32', description: 'subreddits of the user that belong to it' },
+    weight: { type: 'f32', description: "share of the user's attention that falls on them; sums to 1 over its facets" },
+    embedding: {
+      type: 'vector',
+      description: 'float32 [D]: the user as if it had only these links; scores as in users.arrow',
+    },
+  },
+} as const satisfies TableDefinition;
+
+export const FACET_ATTENTION = {
+  file: 'facet-attention.arrow',
+  description: 'For each facet its subreddits by attention, descending; the attentions of a facet sum to 1.',
+  columns: {
+    user: { type: 'u32', description: 'row of build-graph/nodes-users.arrow' },
+    facet: { type: 'u32', description: 'as in facets.arrow' },
+    subreddit: { type: 'u32', description: 'row of build-graph/nodes-subreddits.arrow' },
+    attention: { type: 'f32', description: 'last layer, mean over heads, among the links of the facet alone' },
+  },
+} as const satisfies TableDefinition;
+
 export const ASSIGNMENTS = {
   file: 'assignments.arrow',
   description: 'Cluster of each user.',

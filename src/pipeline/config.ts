@@ -112,6 +112,14 @@ export const configSchema = z.strictObject({
   imageTemperature: z.number().positive().default(0.07).describe('softness of ImageAlign; lower is harder'),
 
   embedFanout: z.int().min(1).default(128).describe('users a subreddit listens to when everybody is embedded'),
+  facets: z
+    .int()
+    .min(1)
+    .max(8)
+    .default(1)
+    .describe(
+      'sides of a user that are told apart at the most, each with a vector and attention of its own; 1 for none',
+    ),
 
   clustering: z
     .enum(['kmeans', 'leiden-knn'])

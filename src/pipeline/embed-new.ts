@@ -11,7 +11,7 @@ import { EDGE_FEATURE_VALUES, NUM_EDGE_FEATURES } from '../graph/edge-features.j
 import { keepNodes } from '../graph/pruning.js';
 import { writeEdges } from './build-graph.js';
 import { pick } from './config.js';
-import { loadModel, writeEmbeddings } from './embed.js';
+import { embedConfig, loadModel, writeEmbeddings } from './embed.js';
 import { startEngine } from './engine.js';
 import { ingest } from './ingest.js';
 import type { Stage } from './stage.js';
@@ -107,7 +107,7 @@ function encodeNew(model: RunDirectory, trained: Manifest): Stage {
     name: 'embed',
     version: 1,
     inputs: ['build-graph'],
-    config: (config) => pick(config, 'embedFanout'),
+    config: embedConfig,
     external: async () => ({ model: outputsHash(trained) }),
     async run(context) {
       const { input, config, random, log } = context;

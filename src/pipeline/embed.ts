@@ -4,24 +4,27 @@ import type { Manifest } from '../artifacts/manifest.js';
 import { readSafetensors } from '../artifacts/safetensors.js';
 import { ATTENTION, SUBREDDIT_EMBEDDINGS, USER_EMBEDDINGS } from '../artifacts/tables.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
-import type { Adjacency } from '../graph/csr.js';
-import type { EncodedUsers } from '../training/inference.js';
 import type { Model } from '../training/validation.js';
-import { pick } from './config.js';
+import { pick, type RunConfig } from './config.js';
 import { startEngine } from './engine.js';
+import { FacetTables } from './facet-tables.js';
+import { rankAttention } from './rank-attention.js';
 import type { Stage, StageContext, StageSummary } from './stage.js';
 
-/** Links up to which sorting them in one by one is fastest. */
-const INSERTION_SORT = 64;
 /** Users encoded between two writes. */
 const USERS_AT_ONCE = 4096;
+
+/** Facets change nothing where they are not asked for, so they count only where they are. */
+export function embedConfig(config: RunConfig): Readonly<Record<string, unknown>> {
+  return config.facets > 1 ? pick(config, 'embedFanout', 'facets') : pick(config, 'embedFanout');
+}
 
 /** Weights and graph in; a vector per user and subreddit, and who attends to what, out. */
 export const embed: Stage = {
   name: 'embed',
   version: 1,
   inputs: ['build-graph', 'train'],
-  config: (config) => pick(config, 'embedFanout'),
+  config: embedConfig,
   async run(context) {
     const { input, config, random, log } = context;
     const { folder: graphFolder, manifest } = input('build-graph');
@@ -56,22 +59,25 @@ export async function loadModel(folder: string, manifest: Manifest, numEdgeFeatu
  * @param states float32 [S, D] of `encodeAllSubreddits`
  */
 export async function writeEmbeddings(
-  { folder, log, signal }: StageContext,
+  { folder, config, log, signal }: StageContext,
   graph: BipartiteGraph,
-  { encoder, inTable, outTable }: Model,
+  model: Model,
   states: Float32Array,
 ): Promise<StageSummary> {
+  const { encoder, inTable, outTable } = model;
   const { encodeUsers } = await import('../training/inference.js');
   const { numRows: numUsers, numCols: numSubreddits } = graph.userToSubreddit;
   const { dim } = encoder.config;
   const users = new TableWriter(folder, USER_EMBEDDINGS, dim);
   const attention = new TableWriter(folder, ATTENTION);
+  const facets = config.facets > 1 ? new FacetTables(folder, graph, model, states, config.facets) : undefined;
   for (let begin = 0; begin < numUsers; begin += USERS_AT_ONCE) {
     const end = Math.min(numUsers, begin + USERS_AT_ONCE);
     const some = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
     for (const encoded of encodeUsers(graph, encoder, inTable, states, some)) {
       users.append({ id: encoded.users, embedding: encoded.vectors });
       attention.append(rankAttention(graph.userToSubreddit, encoded));
+      facets?.add(encoded, encodeUsers);
     }
     log.progress({ task: 'embed: users', done: end, total: numUsers, unit: 'users' });
     await new Promise(setImmediate);
@@ -84,48 +90,15 @@ export async function writeEmbeddings(
     { id: Uint32Array.from({ length: numSubreddits }, (_, s) => s), embedding: outTable },
     dim,
   );
+  const sides = facets?.close();
   encoder.dispose();
   return {
     rows: {
       [USER_EMBEDDINGS.file]: written.users.rows,
       [SUBREDDIT_EMBEDDINGS.file]: subreddits.rows,
       [ATTENTION.file]: written.attention.rows,
+      ...sides?.rows,
     },
-    counts: { users: numUsers, subreddits: numSubreddits, dim },
+    counts: { users: numUsers, subreddits: numSubreddits, dim, ...sides?.counts },
   };
-}
-
-/** Each user's subreddits by attention, descending; ties to the smaller id. */
-function rankAttention(graph: Adjacency, { users, rowPtr, attention }: EncodedUsers) {
-  const numEdges = attention.length;
-  const columns = {
-    user: new Uint32Array(numEdges),
-    subreddit: new Uint32Array(numEdges),
-    attention: new Float32Array(numEdges),
-  };
-  for (let b = 0; b < users.length; b++) {
-    const begin = rowPtr[b];
-    const end = rowPtr[b + 1];
-    const first = graph.rowPtr[users[b]] - begin;
-    columns.user.fill(users[b], begin, end);
-    if (end - begin > INSERTION_SORT) {
-      const order = Uint32Array.from({ length: end - begin }, (_, i) => begin + i);
-      order.sort((i, j) => attention[j] - attention[i] || i - j);
-      order.forEach((e, rank) => {
-        columns.subreddit[begin + rank] = graph.colIndex[first + e];
-        columns.attention[begin + rank] = attention[e];
-      });
-      continue;
-    }
-    for (let e = begin; e < end; e++) {
-      let to = e;
-      for (; to > begin && columns.attention[to - 1] < attention[e]; to--) {
-        columns.attention[to] = columns.attention[to - 1];
-        columns.subreddit[to] = columns.subreddit[to - 1];
-      }
-      columns.attention[to] = attention[e];
-      columns.subreddit[to] = graph.colIndex[first + e];
-    }
-  }
-  return columns;
 }
