@@ -45,6 +45,9 @@ const evidenceSchema = z.strictObject({
       'z-score of the log-odds ratio against the rest of the corpus, informative Dirichlet prior (Monroe et al. 2008)',
     ),
   attention: share.describe("Mean part of its users' attention, over all users of the persona"),
+  facet: count
+    .optional()
+    .describe('Side of the person that the row belongs to, 0 the heaviest; where --facets told them apart'),
   topic: z.string().optional().describe('What a table of subreddits says it is about'),
   description: z.string().optional().describe("The community's words about itself, shortened"),
   note: z.string().optional().describe('What a reader of the numbers should know besides'),

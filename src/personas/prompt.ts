@@ -93,10 +93,10 @@ function messagesFor(
   form: PromptForm,
   snippets: EvidencePack['snippets'],
 ): Message[] {
-  const rows = evidence.map(({ id, subreddit, users, share, lift, attention, topic, description, note }) =>
+  const rows = evidence.map(({ id, subreddit, users, share, lift, attention, facet, topic, description, note }) =>
     asciiJson(
       form === 'full'
-        ? { id, subreddit, users, share, lift, attention, topic, description, note, said: snippets[id] }
+        ? { id, subreddit, users, share, lift, attention, facet, topic, description, note, said: snippets[id] }
         : { id, subreddit, share, lift, topic, said: snippets[id] },
     ),
   );

@@ -24,8 +24,10 @@ export function facetsOf(evidence: readonly Evidence[]): Facet[] {
   for (const row of evidence) {
     const topic = topicOf(row.subreddit) ?? topicOfTable(row);
     const place = topic ? undefined : placeOf(row.subreddit);
-    const key = topic ? topic.key : place ? `life in ${place.label}` : '';
-    const group = groups.get(key) ?? { ...(topic && { topic }), ...(place && { place }), rows: [], mass: 0, lead: 0 };
+    const named = topic ? topic.key : place ? `life in ${place.label}` : '';
+    const key = row.facet === undefined ? named : `facet ${row.facet}`;
+    const known = groups.get(key) ?? { rows: [], mass: 0, lead: 0 };
+    const group = { ...(topic && { topic }), ...(place && { place }), ...known }; // a facet goes by its strongest known row
     group.rows.push(row);
     const mass = (row.attention + 0.1 * row.share) * Math.log2(1 + row.lift);
     group.mass += mass;

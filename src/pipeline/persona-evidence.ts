@@ -6,6 +6,7 @@ import {
   ATTENTION,
   CLUSTERS,
   EDGES,
+  FACET_ATTENTION,
   GRAPH_SUBREDDITS,
   GRAPH_USERS,
   INGESTED_SUBREDDITS,
@@ -152,8 +153,13 @@ export async function* userPacks(input: EvidenceInputs, config: RunConfig): Asyn
     for (let i = 0; i < user.length; i++)
       interactions[user[i]] += COUNT_OF_CODE[log_posts[i]] + COUNT_OF_CODE[log_comments[i]];
   }
-  for await (const { user, rows } of byUser(readBatches(input('embed').folder, ATTENTION))) {
-    const subreddits = rows.map(([s, attention]) => ({ name: names[s], usersTotal: usersTotal[s], attention }));
+  const embedded = input('embed').folder;
+  const sides = config.facets > 1 ? byUser(readBatches(embedded, FACET_ATTENTION), ({ facet }) => facet) : undefined;
+  for await (const { user, rows } of attentionByUser(embedded)) {
+    const facets = new Map<number, number>((await sides?.next())?.value?.rows); // a table of the same users, in the same order
+    const subreddits = rows.map(([s, attention]) => {
+      return { name: names[s], usersTotal: usersTotal[s], attention, facet: facets.get(s) };
+    });
     const id = pseudonym[ingested_user[user]].toString(16).padStart(16, '0');
     yield buildUserPack({ id, interactions: Math.round(interactions[user]), subreddits }, corpus, options);
   }
@@ -165,25 +171,32 @@ export async function* usersWithSubreddits(
 ): AsyncGenerator<{ user: number; subreddits: string[] }> {
   const { folder } = input('build-graph');
   const { name: names } = await readTable(folder, GRAPH_SUBREDDITS);
-  for await (const { user, rows } of byUser(readBatches(input('embed').folder, ATTENTION)))
+  for await (const { user, rows } of attentionByUser(input('embed').folder))
     yield { user, subreddits: rows.map(([s]) => names[s]) };
 }
 
-/** Groups the rows of a table sorted by user. */
-async function* byUser(
-  batches: AsyncIterable<{ user: Uint32Array; subreddit: Uint32Array; attention: Float32Array }>,
-): AsyncGenerator<{ user: number; rows: [subreddit: number, attention: number][] }> {
+function attentionByUser(folder: string) {
+  return byUser(readBatches(folder, ATTENTION), ({ attention }) => attention);
+}
+
+/** Groups the rows of a table sorted by user: what `column` holds, by subreddit. */
+async function* byUser<Batch extends { user: Uint32Array; subreddit: Uint32Array }>(
+  batches: AsyncIterable<Batch>,
+  column: (batch: Batch) => ArrayLike<number>,
+): AsyncGenerator<{ user: number; rows: [subreddit: number, value: number][] }> {
   let current = -1;
   let rows: [number, number][] = [];
-  for await (const batch of batches)
+  for await (const batch of batches) {
+    const value = column(batch);
     for (let i = 0; i < batch.user.length; i++) {
       if (batch.user[i] !== current) {
         if (rows.length > 0) yield { user: current, rows };
         current = batch.user[i];
         rows = [];
       }
-      rows.push([batch.subreddit[i], batch.attention[i]]);
+      rows.push([batch.subreddit[i], value[i]]);
     }
+  }
   if (rows.length > 0) yield { user: current, rows };
 }
 

@@ -25,6 +25,7 @@ export const verbalize: Stage = {
   inputs: ['ingest', 'build-graph', 'embed', 'cluster'],
   config: (config) => ({
     ...pick(config, 'unit', 'minUsers', 'minEvidenceUsers', 'evidenceRows', 'evidenceTokens', 'snippets'),
+    ...(config.unit === 'user' && config.facets > 1 && pick(config, 'facets')),
     ...pick(config, 'includeSensitive', 'includeOver18', 'judge'),
     ...(config.llm !== 'template' || config.judge ? pick(config, 'llmModel', 'llmTemperature', 'llmPrompt') : {}),
     llm: config.llm.replace(/^gguf:.*[/\\]/, 'gguf:'), // where a model lies does not matter

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/random.js';
-import { coldStartSplit, type LinkCase, randomSplit, rowsOf, timeSplit } from '../../../src/evaluation/links/protocols.js';
+import {
+  coldStartSplit,
+  type LinkCase,
+  randomSplit,
+  rowsOf,
+  timeSplit,
+} from '../../../src/evaluation/links/protocols.js';
 import type { BipartiteGraph } from '../../../src/graph/bipartite.js';
 import type { Adjacency } from '../../../src/graph/csr.js';
 import { anyGraph, linksOf, plantedGraph } from '../../training/planted.js';
