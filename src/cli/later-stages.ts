@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { addBenchmark } from './benchmark-command.js';
 import { MODEL_SETTINGS, type RewriteFlags } from './rewrite-command.js';
 import { addSettingFlags } from './settings.js';
 import type { Shell } from './shell.js';
@@ -25,6 +26,7 @@ export function addLaterStages(program: Command, shell: Shell): void {
     (await import('./rewrite-command.js')).rewriteCommand(shell, flags),
   );
   addSweep(program, shell);
+  addBenchmark(program, shell);
   addDraw(program, shell);
 }
 

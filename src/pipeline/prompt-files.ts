@@ -8,12 +8,20 @@ import { type PersonaView, personaViewSchema } from '../rewriting/persona-view.j
 const text = z.string().trim().min(1);
 
 /** A prompt, and for whom it is where that is given. */
-const promptSchema = z.object({ id: text.optional(), prompt: text, persona: text.optional() });
+const promptSchema = z.object({
+  id: text.optional(),
+  prompt: text,
+  persona: text.optional(),
+  user: text.optional(),
+  visualInterest: z.string().nullish(),
+});
 
 export interface PromptLine {
   readonly id: string;
   readonly prompt: string;
   readonly persona?: string | undefined;
+  readonly user?: string | undefined; // whose earlier prompts are shown, where it is not the persona's
+  readonly visualInterest?: string | undefined;
 }
 
 /** Rows of a JSONL, CSV or TSV file, or lines of a text file under the name `prompt`. */
@@ -45,8 +53,8 @@ export async function readChecked<T>(path: string, schema: z.ZodType<T>): Promis
 export async function readPrompts(path: string): Promise<PromptLine[]> {
   const rows = await readChecked(path, promptSchema);
   const seen = new Set<string>();
-  return rows.map(({ id, prompt, persona }, i) => {
-    const line = { id: id ?? `p${i + 1}`, prompt, persona };
+  return rows.map(({ id, prompt, persona, user, visualInterest }, i) => {
+    const line = { id: id ?? `p${i + 1}`, prompt, persona, user, visualInterest: visualInterest ?? undefined };
     const key = JSON.stringify([line.id, persona]);
     if (seen.has(key))
       throw new InputError('ERR_DUPLICATE_ID', `${path}, row ${i + 1}: the id "${line.id}" was there before.`, {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { GrowingJsonl, readJsonLines } from '../artifacts/jsonl.js';
+import { hashFile } from '../artifacts/manifest.js';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { ExternalError, InputError, IntegrityError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
@@ -10,7 +10,7 @@ import { emitBatch, ingestBatch } from '../llm/batch.js';
 import { type ModelSettings, openModel } from '../llm/open-model.js';
 import type { PersonaView } from '../rewriting/persona-view.js';
 import { type Rewrite, type RewriteJob, rewrite, rewriteRequest, rewriteSchema } from '../rewriting/rewrite.js';
-import { contentStems } from '../rewriting/words.js';
+import { promptKey } from '../rewriting/words.js';
 import { PACKAGE_VERSION } from './package-version.js';
 import { type PromptLine, readHistory, readPersonas, readPrompts } from './prompt-files.js';
 
@@ -120,7 +120,7 @@ export async function rewriteAll(settings: RewriteSettings, log: Log, signal?: A
     }
     await file.finish();
     const summary = tally.summary(out);
-    const sha256 = await sha256Of(out);
+    const sha256 = await hashFile(out);
     const manifest = {
       formatVersion: 1,
       program: `mine-personas ${PACKAGE_VERSION}`,
@@ -173,7 +173,7 @@ function planOf(
           continue;
         }
         for (const persona of targets.slice(skip)) {
-          const earlier = persona ? shotsFor(line.prompt, history.get(persona.id) ?? [], shots) : [];
+          const earlier = persona ? shotsFor(line.prompt, history.get(line.user ?? persona.id) ?? [], shots) : [];
           yield { promptId: line.id, prompt: line.prompt, persona, shots: earlier };
         }
         skip = 0;
@@ -185,8 +185,8 @@ function planOf(
 /** The last k earlier prompts that are not the prompt itself in other letters. */
 export function shotsFor(prompt: string, earlier: readonly string[], k: number): string[] {
   if (k === 0) return [];
-  const own = contentStems(prompt).sort().join(' ');
-  return earlier.filter((one) => contentStems(one).sort().join(' ') !== own).slice(-k);
+  const own = promptKey(prompt);
+  return earlier.filter((one) => promptKey(one) !== own).slice(-k);
 }
 
 /** Results in the order of the jobs, with at most `ahead` of them under way. */
@@ -242,19 +242,13 @@ const emptySummary = (out: string) => new Tally().summary(out);
 async function fingerprintOf(settings: RewriteSettings): Promise<string> {
   const { llm, llmModel } = settings.llm;
   const files = await Promise.all(
-    [settings.personas, settings.prompts, ...(settings.history ? [settings.history] : [])].map(sha256Of),
+    [settings.personas, settings.prompts, ...(settings.history ? [settings.history] : [])].map(hashFile),
   );
   const { shots, baseline, seed, temperature, modelName } = settings;
   const asked =
     llm === 'template' ? { llm } : { llm: llm.replace(/^gguf:.*[/\\]/, 'gguf:'), llmModel, temperature, modelName };
   const all = { version: 1, program: PACKAGE_VERSION, files, shots, baseline, seed, ...asked };
   return createHash('sha256').update(JSON.stringify(all)).digest('hex');
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 async function readManifest(path: string) {
@@ -266,5 +260,5 @@ async function readManifest(path: string) {
 }
 
 async function isWhole(path: string, sha256: string): Promise<boolean> {
-  return (await sha256Of(path).catch(() => '')) === sha256;
+  return (await hashFile(path).catch(() => '')) === sha256;
 }

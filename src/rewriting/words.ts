@@ -51,6 +51,11 @@ export function contentStems(text: string): string[] {
   ];
 }
 
+/** The same for prompts that differ in letters, order and little words alone. */
+export function promptKey(prompt: string): string {
+  return contentStems(prompt).sort().join(' ');
+}
+
 /** What a prompt shows: its first noun phrase. */
 export interface Subject {
   readonly phrase: string; // as written

@@ -28,9 +28,9 @@ export const newFolder = temporaryFolders();
 /** The home of the user who runs the program in tests, so that nothing is looked for or left in a real one. */
 const home = newFolder();
 
-export function smallDump(out: string): Promise<DumpManifest> {
+export function smallDump(out: string, months = '2'): Promise<DumpManifest> {
   const level = hasProgram('zstd') ? 3 : null;
-  const size = { users: 400, groups: 4, subredditsPerGroup: 8, actionsPerUser: 12, months: monthsOf('2') };
+  const size = { users: 400, groups: 4, subredditsPerGroup: 8, actionsPerUser: 12, months: monthsOf(months) };
   return generateDump({ ...DEFAULTS, ...size, level, out });
 }
 

@@ -13,7 +13,10 @@ import {
   mineWell,
   newFolder,
   SMALL,
+  sha256Of,
   smallDump,
+  start,
+  waitUntil,
 } from './program.js';
 
 vi.setConfig({ maxConcurrency: 2, testTimeout: 120_000 });
@@ -308,3 +311,97 @@ describe.concurrent('graph export', () => {
     }
   });
 });
+
+describe.concurrent('after the miner', () => {
+  const command = (text: string) => mineWell(text.trim().split(/\s+/));
+
+  it('personas become a benchmark, rewrites and a table with intervals, without a model', async () => {
+    const folder = newFolder();
+    await smallDump(join(folder, 'dump'), '3'); // the months of the run and one more
+    await mineWell(['ingest', join(folder, 'dump'), '--out', join(folder, 'later'), ...SMALL]);
+    const histories = join(folder, 'histories.jsonl');
+    const topics = ['a rose', 'a robot', 'a castle', 'a fox', 'a lake', 'a loaf of bread'];
+    const rows = topics.map((prompt, i) => ({ user: 'ann', prompt, persona: 'cluster-0000', image: `${i}.png` }));
+    writeFileSync(histories, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    const build = `benchmark build --run ${whole} --later ${folder}/later --prompts data/prompts.jsonl
+      --histories ${histories} --dev-share 0.3 --json --out ${folder}`;
+    const { stdout } = await command(`${build}/benchmark`);
+    const { counts, accounting } = JSON.parse(stdout) as BenchmarkSaid;
+    expect(counts.dev['prompts.jsonl'] * counts.test['prompts.jsonl']).toBeGreaterThan(0);
+    for (const { read, kept, dropped } of accounting)
+      expect(read).toBe(kept + Object.values(dropped).reduce((sum, n) => sum + n, 0));
+    const later = accounting.find(({ unit }) => unit === 'later links');
+    expect(later?.dropped['known-to-run']).toBeGreaterThan(1000); // the months that the run has read
+    expect(later?.dropped['person-not-in-run']).toBe(0);
+    const behaviour = readLines(join(folder, 'benchmark/test/behaviour.jsonl'));
+    expect(behaviour.length).toBeGreaterThan(0);
+
+    await command(`${build}/again`); // the same in another folder
+    const hashes = (of: string) => filesBelow(join(folder, of)).map((path) => [path.split(of)[1], sha256Of(path)]);
+    expect(hashes('again')).toEqual(hashes('benchmark'));
+    const foreign = await mine(`${build}/dump`.split(/\s+/));
+    expect(foreign).toMatchObject({ status: 3 });
+    expect(foreign.stderr).toContain('which is of no benchmark');
+
+    await command(`rewrite --personas ${folder}/benchmark/personas.jsonl --prompts ${folder}/benchmark/test/prompts.jsonl
+      --baseline --out ${folder}/rewrites.jsonl`);
+    const table = await command(`evaluate rewrites --rewrites ${folder}/rewrites.jsonl
+      --personas ${folder}/benchmark/personas.jsonl --replicates 200 --out ${folder}/metrics`);
+    expect(table.stdout).toMatch(/^\| template \| \d+ \| 0 \[0, 0\.\d+\] \|/m);
+    expect(readdirSync(join(folder, 'metrics')).sort()).toEqual([
+      'metrics.json',
+      'metrics.md',
+      'persona-lift-in-words.csv',
+      'rewrites.csv',
+    ]);
+  });
+
+  it('rewrite goes on after a kill -9, with the same bytes in the end', async () => {
+    const folder = newFolder();
+    const prompts = join(folder, 'prompts.txt');
+    writeFileSync(prompts, Array.from({ length: 1500 }, (_, i) => `a castle number ${i}`).join('\n'));
+    const rewrite = (out: string) =>
+      `rewrite --personas ${whole}/export/personas.jsonl --prompts ${prompts} --out ${folder}/${out}`.split(' ');
+    await mineWell(rewrite('whole.jsonl'));
+    const partial = join(folder, 'killed.jsonl.partial');
+    const running = start(rewrite('killed.jsonl'));
+    expect(await waitUntil(() => (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0)).toBe(true);
+    running.child.kill('SIGKILL');
+    await running.ended;
+    expect(existsSync(join(folder, 'killed.jsonl'))).toBe(false);
+    const { stderr } = await mineWell(rewrite('killed.jsonl'));
+    expect(stderr).toMatch(/going on after [1-9]\d* of 6000 lines/);
+    expect(sha256Of(join(folder, 'killed.jsonl'))).toBe(sha256Of(join(folder, 'whole.jsonl')));
+  });
+
+  it.each<[string, number, string]>([
+    ['rewrite --personas nowhere.jsonl --prompts p.txt --out o', 3, 'nowhere.jsonl cannot be read'],
+    ['sweep --models m.csv --personas p --prompts p', 2, 'Name the folder of the sweep with --out'],
+    ['draw --rewrites nowhere.jsonl --out o --base-url http://127.0.0.1:9', 3, 'nowhere.jsonl cannot be read'],
+    ['benchmark build --prompts p --out o', 2, 'Name the personas with --run DIR or --personas FILE'],
+    ['benchmark build --personas p --prompts p --out o --dev-share 1', 2, 'expected a share from 0 to below 1'],
+    ['evaluate images --images nowhere.jsonl --image-vectors v --text-vectors v', 3, 'nowhere.jsonl cannot be read'],
+    ['evaluate diversity --generated v.arrow --reference v.arrow --sigma 0', 2, 'expected a number above 0'],
+    ['evaluate bias --scores s.csv --metrics m --margins nowhere.tsv', 3, 'nowhere.tsv cannot be read'],
+    ['evaluate choices --choices nowhere.csv', 3, 'nowhere.csv cannot be read'],
+  ])('%s is refused', async (args, status, words) => {
+    const cwd = newFolder();
+    const outcome = await mine(args.split(' '), { cwd });
+    expect(outcome).toMatchObject({ status, stdout: '' });
+    expect(outcome.stderr).toContain(words);
+    expect(outcome.stderr).not.toMatch(/^ {4}at /m);
+    expect(readdirSync(cwd)).toEqual([]);
+  });
+});
+
+interface BenchmarkSaid {
+  readonly counts: Readonly<Record<'dev' | 'test', Readonly<Record<string, number>>>>;
+  readonly accounting: readonly { unit: string; read: number; kept: number; dropped: Record<string, number> }[];
+}
+
+function readLines(path: string): unknown[] {
+  return readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+}
