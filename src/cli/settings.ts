@@ -84,6 +84,12 @@ export async function resolveSettings(
       `--min-users ${config.minUsers} would describe groups of fewer than 50 people. Raise it, or add --unsafe-small-clusters if nobody can be harmed.`,
       { key: 'minUsers' },
     );
+  if (config.unit === 'user' && !config.unsafeSmallClusters)
+    throw new PrivacyError(
+      'ERR_SINGLE_USERS',
+      '--unit user would describe single people. Describe groups instead, or add --unsafe-small-clusters if you have a basis for it and nobody can be harmed.',
+      { key: 'unit' },
+    );
   return { config, origin };
 }
 

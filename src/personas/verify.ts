@@ -87,15 +87,20 @@ export function verifyDraft(
   const statesGender = demographics.gender !== null;
   const prose = (text: string, limit: number): string => {
     let kept = '';
+    const sentences: string[] = [];
     for (const one of cleaned(text).split(/(?<=[.!?])\s+/)) {
       const problem =
         textProblem(one) ??
+        copied(`${kept} ${one}`) ?? // a run of words may go over the end of a sentence
+        (sentences.some((other) => sameText(other, one)) ? 'duplicate' : undefined) ??
         problemOfNumbers(one, evidence, options.users) ??
         (!statesAge && AGE.test(withoutCommunities(one)) ? 'unsupported_demographic' : undefined) ??
         (!statesGender && GENDER.test(withoutCommunities(one)) ? 'unsupported_demographic' : undefined) ??
         (kept.length + one.length >= limit ? 'too_long' : undefined);
-      if (problem === undefined) kept += kept === '' ? one : ` ${one}`;
-      else if (one !== '') countIn(edits, problem);
+      if (problem === undefined) {
+        kept += kept === '' ? one : ` ${one}`;
+        sentences.push(one);
+      } else if (one !== '') countIn(edits, problem);
     }
     return kept;
   };

@@ -44,7 +44,8 @@ export function personOf(text: string, key: Uint32Array): Person {
 /**
  * Removes people from a run as if they had never been read, and searches every file for what is left of them.
  *
- * The tables of the stage ingest are rewritten to what they would be without these people, ids included. Everything made
+ * The tables of the stage ingest are rewritten to what they would be without these people, ids included; of the sample of
+ * texts theirs are taken out, and nothing takes their place. Everything made
  * from them is removed: embeddings, weights and personas have learned from them in ways that no rewriting undoes. Their
  * pseudonyms go on the run's list of people who stay out, the one place where they remain.
  */

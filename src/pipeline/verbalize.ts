@@ -161,11 +161,6 @@ export function speakableClusters(profiles: readonly ClusterProfile[], { minUser
 }
 
 function prepareUsers({ input, config, random }: StageContext): Prepared {
-  if (!config.unsafeSmallClusters)
-    throw new PrivacyError(
-      'ERR_SINGLE_USERS',
-      '--unit user would describe single people. Describe groups instead, or add --unsafe-small-clusters if you have a basis for it and nobody can be harmed.',
-    );
   const numUsers = input('build-graph').manifest.counts['numUsers'] as number;
   return {
     packs: userPacks(input, config),

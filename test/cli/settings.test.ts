@@ -257,7 +257,8 @@ describe('the environment', () => {
 
   it.each(KEYS)('sets %s', async (key) => {
     const [text, value] = example(key);
-    const { config, origin } = await resolveSettings({}, { [variableOf(key)]: text }, undefined);
+    const allowed = key === 'unit' ? { [variableOf('unsafeSmallClusters')]: '1' } : {};
+    const { config, origin } = await resolveSettings({}, { ...allowed, [variableOf(key)]: text }, undefined);
     expect(config[key]).toEqual(value);
     expect(config[key]).not.toEqual(DEFAULTS[key]);
     expect(origin[key]).toBe('environment');

@@ -7,11 +7,11 @@ import { NOT_SLOW } from '../e2e/program.js';
 import { sharedFile } from '../shared-data.js';
 
 const RUNTIME = '3.22.1'; // of node-llama-cpp
-const MODEL = 'models/stories260K.gguf';
+export const TINY_MODEL = 'models/stories260K.gguf';
 
 /** Why tests with the tiny model are left out; empty where they run. */
 export const NO_LOOPBACK_MODEL =
-  NOT_SLOW || (sharedFile(MODEL) === undefined ? `${MODEL} of the shared data is not here` : '');
+  NOT_SLOW || (sharedFile(TINY_MODEL) === undefined ? `${TINY_MODEL} of the shared data is not here` : '');
 
 /** A real language model behind a real OpenAI-compatible server, in a process of its own. It speaks nonsense. */
 export interface LoopbackModel {
@@ -27,7 +27,7 @@ export interface LoopbackModel {
  */
 export async function loopbackModel(): Promise<LoopbackModel> {
   const script = join(import.meta.dirname, 'loopback-server.ts');
-  const args = ['--import', 'tsx', script, sharedFile(MODEL) as string, llamaRuntime()];
+  const args = ['--import', 'tsx', script, sharedFile(TINY_MODEL) as string, llamaRuntime()];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const asked: string[] = [];
   const port = await new Promise<string>((listening, failed) => {
