@@ -13,7 +13,6 @@ import { gatV2AttentionGradConfig } from './gatv2-attention/op.js';
 import { HostBackend } from './host-backend.js';
 import type { HostEngine } from './host-kernel.js';
 import { infoNceKernels } from './info-nce/kernels.js';
-import { infoNceGradConfig } from './info-nce/op.js';
 import { matMulKernels } from './mat-mul/kernels.js';
 import { nativeAddon, setNativeThreads, whyNoNative } from './native.js';
 import { registerTensorflowEngine } from './tensorflow.js';
@@ -124,6 +123,6 @@ export function registerHostEngine(engine: HostEngine): void {
 
 /** Gradients belong to ops, not to engines. */
 function registerGradients(): void {
-  const gradients = [embeddingBagGradConfig, gatV2AttentionGradConfig, infoNceGradConfig];
+  const gradients = [embeddingBagGradConfig, gatV2AttentionGradConfig];
   for (const gradient of gradients) if (tf.getGradient(gradient.kernelName) == null) tf.registerGradient(gradient);
 }

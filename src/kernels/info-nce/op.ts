@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/errors.js';
-import { assertIndex, assertRank, assertRowPtr, assertTensor, noGradient } from '../checks.js';
+import { assertIndex, assertRank, assertRowPtr, assertTensor } from '../checks.js';
 
 export const INFO_NCE = 'InfoNce';
 
@@ -32,10 +32,22 @@ export function infoNce(
   { temperature }: { temperature: number },
 ): tf.Scalar {
   assertInputs(y, c, targets, temperature);
-  return tf.tidy(() => {
-    const [loss]: tf.Tensor[] = tf.engine().runKernel(INFO_NCE, { y, c, ...targets }, { temperature });
-    return loss as tf.Scalar;
+  return tf.tidy(() => lossOf(y, c, targets, temperature));
+}
+
+/** Not a gradient of the engine's registry: that would be handed arrays of zeros for dY and dC at each step. */
+function lossOf(y: tf.Tensor2D, c: tf.Tensor2D, targets: InfoNceTargets, temperature: number): tf.Scalar {
+  const withGradient = tf.customGrad((...args: unknown[]) => {
+    const [users, candidates, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
+    const inputs = { y: users, c: candidates, ...targets };
+    const [value, dY, dC]: tf.Tensor[] = tf.engine().runKernel(INFO_NCE, inputs, { temperature });
+    save([dY, dC]);
+    return {
+      value: value as tf.Scalar,
+      gradFunc: (dLoss: tf.Scalar, saved: tf.Tensor[]) => saved.map((d) => tf.mul(dLoss, d)),
+    };
   });
+  return withGradient(y, c) as tf.Scalar;
 }
 
 function assertInputs(y: tf.Tensor2D, c: tf.Tensor2D, targets: InfoNceTargets, temperature: number): void {
@@ -68,21 +80,3 @@ function assertInputs(y: tf.Tensor2D, c: tf.Tensor2D, targets: InfoNceTargets, t
       { at: unlikely },
     );
 }
-
-export const infoNceGradConfig: tf.GradConfig = {
-  kernelName: INFO_NCE,
-  inputsToSave: ['posPtr', 'posIndex', 'maskPtr', 'maskIndex'],
-  outputsToSave: [false, true, true],
-  gradFunc(dOuts, [posPtr, posIndex, maskPtr, maskIndex, dY, dC]) {
-    const [dLoss] = dOuts as tf.Tensor[];
-    return {
-      y: () => tf.mul(dLoss, dY),
-      c: () => tf.mul(dLoss, dC),
-      posPtr: () => tf.zeros(posPtr.shape),
-      posIndex: () => tf.zeros(posIndex.shape),
-      maskPtr: () => tf.zeros(maskPtr.shape),
-      maskIndex: () => tf.zeros(maskIndex.shape),
-      logQ: noGradient('infoNce', 'logQ'),
-    };
-  },
-};
