@@ -97,6 +97,13 @@ export const configSchema = z.strictObject({
     .min(16)
     .default(16384)
     .describe('subreddits drawn per step as extra negatives of the loss; all where they are not twice as many'),
+  smoothingNeighbors: z
+    .int()
+    .min(0)
+    .default(32)
+    .describe(
+      'nearest subreddits that the rows of a subreddit lean on, so that rare ones learn from more than their own',
+    ),
   validationUsers: z
     .int()
     .min(0)

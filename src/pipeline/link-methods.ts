@@ -50,8 +50,8 @@ export function ladderMethods(
   ];
 }
 
-/** The depth of the paper. */
-const TWO_LAYERS = { layers: 2, fanout: [16, 4] } as const;
+/** The depth of the paper, and none of what it does not have. */
+const TWO_LAYERS = { layers: 2, fanout: [16, 4], smoothingNeighbors: 0 } as const;
 
 function sageMethod(config: RunConfig, draws: Random, log: Log, signal: AbortSignal, images?: UserImages): LinkMethod {
   const options = { ...config, ...TWO_LAYERS, uniformAttention: true };

@@ -37,6 +37,7 @@ export const train: Stage = {
       'weightDecay',
       'temperature',
       'candidates',
+      'smoothingNeighbors',
       'validationUsers',
     ),
   }),

@@ -2,6 +2,7 @@ import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
 import { assign } from '../kernels/row-adam/parameter.js';
 import type { Encoder } from '../nn/encoder.js';
+import type { Smoothing } from './smoothing.js';
 
 /** Size of the constant that users multiply popularity with: keeps its column of the output rows about as small as others. */
 const POPULARITY_SCALE = 10;
@@ -9,7 +10,7 @@ const POPULARITY_SCALE = 10;
 /**
  * Weights with which training starts, from our own seed so that every engine agrees.
  *
- * The first column of the output rows holds the log of a subreddit's share of all links, and the bias that all users
+ * The first column of the output rows, once smoothed, holds the log of a subreddit's share of all links, and the bias that all users
  * have in common picks it up: the start predicts popularity, and training adds taste to it. Layer 1 adds nothing yet and
  * layer 2 passes states through, so a user starts as the mean of its subreddits and attention has to earn its place.
  * All else is drawn: tables normal with variance 1 / 3D, so that what is drawn hardly moves the start, matrices glorot-uniform, attention vectors normal.
@@ -19,6 +20,7 @@ const POPULARITY_SCALE = 10;
 export function initializeWeights(
   encoder: Encoder,
   graph: BipartiteGraph,
+  smoothing: Smoothing,
   random: Random,
 ): { input: Float32Array; output: Float32Array } {
   const { dim, numHeads } = encoder.config;
@@ -45,11 +47,15 @@ export function initializeWeights(
   const input = normals(numSubreddits * dim, (3 * dim) ** -0.5, random.fork('input rows'));
   const output = normals(numSubreddits * dim, (3 * dim) ** -0.5, random.fork('output rows'));
   const uniform = Math.log((colIndex.length + 1) / numSubreddits);
-  for (let s = 0; s < numSubreddits; s++) {
-    const logShare = Math.log(rowPtr[s + 1] - rowPtr[s] + 1) - uniform; // against an even share: about 0 in the middle
+  // against an even share: about 0 in the middle
+  const logShares = Float32Array.from(
+    { length: numSubreddits },
+    (_, s) => Math.log(rowPtr[s + 1] - rowPtr[s] + 1) - uniform,
+  );
+  smoothing.inverseOf(logShares).forEach((value, s) => {
     input[s * dim] = 0;
-    output[s * dim] = logShare / POPULARITY_SCALE;
-  }
+    output[s * dim] = value / POPULARITY_SCALE;
+  });
   return { input, output };
 }
 

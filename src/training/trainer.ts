@@ -3,6 +3,7 @@ import { InputError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
+import { projectSubreddits } from '../graph/projection.js';
 import { infoNce } from '../kernels/info-nce/op.js';
 import { assign, createTable, type Parameter, type Table } from '../kernels/row-adam/parameter.js';
 import { Encoder, type EncoderConfig, type NamedVariable } from '../nn/encoder.js';
@@ -12,6 +13,7 @@ import { bagTensors, blockTensors } from './blocks.js';
 import { ImageAlign, type UserImages } from './image-align.js';
 import { learningRateAt, Optimizer } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
+import { Smoothing } from './smoothing.js';
 import { initializeWeights } from './start.js';
 import { type Model, Validation } from './validation.js';
 
@@ -29,6 +31,7 @@ export interface TrainingOptions {
   readonly weightDecay: number;
   readonly temperature: number;
   readonly candidates: number;
+  readonly smoothingNeighbors: number; // nearest subreddits that a subreddit's rows lean on; 0 = none
   readonly validationUsers: number;
   readonly embedFanout: number;
   readonly imageWeight?: number; // of ImageAlign against the loss of links, where there are images
@@ -104,7 +107,8 @@ export async function trainEncoder(
     );
   const { dim, imageTemperature: temperature = 0.07 } = options;
   const align = images && new ImageAlign(images, validation.users, { dim, temperature }, random.fork('image head'));
-  const trainer = new Trainer(validation.visible, options, random, align);
+  const smoothing = await smoothingOf(validation.visible, options.smoothingNeighbors);
+  const trainer = new Trainer(validation.visible, options, random, smoothing, align);
   const origin = { graph: validation.visible, options: batchOptionsOf(options), seed: random.seed };
   const batches = (hooks.batches ?? batchesOnDemand)(origin);
   try {
@@ -121,6 +125,12 @@ export async function trainEncoder(
     await batches.dispose();
     trainer.dispose();
   }
+}
+
+/** Nearest by the links that training may see, so that what is validated on stays hidden here too. */
+async function smoothingOf(visible: BipartiteGraph, topK: number): Promise<Smoothing> {
+  const { graph } = await projectSubreddits(visible, { topK });
+  return new Smoothing(graph);
 }
 
 /** One pass over the users in an order of its own, or the rest of one that was interrupted. */
@@ -194,13 +204,14 @@ class Trainer {
     private readonly graph: BipartiteGraph,
     private readonly options: TrainingOptions,
     random: Random,
+    private readonly smoothing: Smoothing,
     private readonly align: ImageAlign | undefined,
   ) {
     const { dim, heads, weightDecay } = options;
     const { numLayers } = batchOptionsOf(options);
     const numEdgeFeatures = graph.edgeFeatures.numFeatures;
     this.encoder = new Encoder({ dim, numHeads: heads, numEdgeFeatures, numLayers });
-    const tables = initializeWeights(this.encoder, graph, random.fork('weights'));
+    const tables = initializeWeights(this.encoder, graph, smoothing, random.fork('weights'));
     this.inTable = createTable(tables.input, dim);
     this.outTable = createTable(tables.output, dim);
     if (options.uniformAttention)
@@ -227,17 +238,19 @@ class Trainer {
     const rate = learningRateAt(this.step, learningRate, stepsPerEpoch, maxEpochs * stepsPerEpoch);
 
     const variables = this.variables();
-    const rows = tf.tidy(() => tf.variable(this.inTable.gather(batch.input.rows)));
-    const candidates = tf.tidy(() => tf.variable(this.outTable.gather(batch.candidates)));
-    const { value, grads } = tf.variableGrads(
-      () => this.lossOf(this.encode(rows as tf.Tensor2D, batch), candidates as tf.Tensor2D, batch, seeds),
-      [rows, candidates, ...variables.map(({ variable }) => variable)],
-    );
+    const input = this.smoothing.blockOf(batch.input.rows);
+    const output = this.smoothing.blockOf(batch.candidates);
+    const rows = tf.tidy(() => tf.variable(this.inTable.gather(input.rows)));
+    const candidates = tf.tidy(() => tf.variable(this.outTable.gather(output.rows)));
+    const { value, grads } = tf.variableGrads(() => {
+      const vectors = this.encode(this.smoothing.smooth(rows as tf.Tensor2D, input), batch);
+      return this.lossOf(vectors, this.smoothing.smooth(candidates as tf.Tensor2D, output), batch, seeds);
+    }, [rows, candidates, ...variables.map(({ variable }) => variable)]);
     for (const named of variables)
       if (grads[named.variable.name] && !(this.options.uniformAttention && named.name.endsWith('attn')))
         this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
-    this.optimizer.updateRows(this.inTable, batch.input.rows, grads[rows.name], this.step, rate);
-    this.optimizer.updateRows(this.outTable, batch.candidates, grads[candidates.name], this.step, rate);
+    this.optimizer.updateRows(this.inTable, input.rows, grads[rows.name], this.step, rate);
+    this.optimizer.updateRows(this.outTable, output.rows, grads[candidates.name], this.step, rate);
     tf.dispose([grads, rows, candidates]);
     this.pendingLoss = value;
   }
@@ -290,8 +303,8 @@ class Trainer {
 
   rank(validation: Validation): RankingQuality {
     this.settleLoss(); // before validating weights that may have diverged
-    const { encoder, inTable, outTable } = this;
-    return validation.rank({ encoder, inTable: inTable.values, outTable: outTable.values }, this.align);
+    const [inTable, outTable] = [this.inTable, this.outTable].map(({ values }) => this.smoothed(values));
+    return validation.rank({ encoder: this.encoder, inTable, outTable }, this.align);
   }
 
   finishEpoch(stepsPerEpoch: number, validation: RankingQuality, log: Log): void {
@@ -307,7 +320,7 @@ class Trainer {
   record(record: EpochRecord, log: Log): void {
     const { epoch, loss, validation } = record;
     this.history.push(record);
-    if (this.bestEpoch === epoch) this.best = this.weights(false);
+    if (this.bestEpoch === epoch) this.best = this.publishedWeights();
     const images = validation.images ? `, found by pictures ${validation.images.recallAt10.toFixed(4)}` : '';
     const quality =
       validation.users === 0
@@ -319,7 +332,7 @@ class Trainer {
   checkpoint(): Checkpoint {
     this.settleLoss();
     const { history, step, lossSum, best } = this;
-    return { step, lossSum, history: [...history], current: this.weights(true), best };
+    return { step, lossSum, history: [...history], current: this.trainedWeights(), best };
   }
 
   restore(checkpoint: Checkpoint): void {
@@ -370,16 +383,29 @@ class Trainer {
     ];
   }
 
-  /** A copy of all weights; with moments, of all that an optimizer remembers too. */
-  private weights(withMoments: boolean): Weights {
+  /** A copy of all weights as others read them: tables smoothed. */
+  private publishedWeights(): Weights {
+    const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+    for (const [name, parameter, shape] of this.parameters()) {
+      const isTable = parameter === this.inTable || parameter === this.outTable;
+      weights.set(name, { shape, values: isTable ? this.smoothed(parameter.values) : parameter.values.slice() });
+    }
+    return weights;
+  }
+
+  /** A copy of all weights as the optimizer moves them, with all that it remembers. */
+  private trainedWeights(): Weights {
     const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
     for (const [name, parameter, shape] of this.parameters()) {
       weights.set(name, { shape, values: parameter.values.slice() });
-      if (!withMoments) continue;
       weights.set(`${name}:m`, { shape, values: parameter.m.slice() });
       weights.set(`${name}:v`, { shape, values: parameter.v.slice() });
     }
     return weights;
+  }
+
+  private smoothed(table: Float32Array): Float32Array {
+    return this.smoothing.smoothTable(table, this.options.dim);
   }
 }
 

@@ -21,6 +21,7 @@ const OPTIONS: TrainingOptions = {
   weightDecay: 0.05,
   temperature: 1,
   candidates: 16,
+  smoothingNeighbors: 4,
   validationUsers: 20,
   embedFanout: 16,
 };

@@ -17,7 +17,14 @@ async function losses(engine: EngineName, threads = 1): Promise<number[]> {
   await useEngine(engine, { threads });
   const options = {
     ...{ dim: 16, heads: 2, layers: 2, fanout: [8, 4], batchUsers: 64, maxEpochs: 3, patience: 3, learningRate: 0.02 },
-    ...{ weightDecay: 0.05, temperature: 1, candidates: 16, validationUsers: 20, embedFanout: 16 },
+    ...{
+      weightDecay: 0.05,
+      temperature: 1,
+      candidates: 16,
+      smoothingNeighbors: 4,
+      validationUsers: 20,
+      embedFanout: 16,
+    },
   };
   const hooks = {
     log: silentLog,

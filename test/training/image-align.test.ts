@@ -111,7 +111,15 @@ describe('ImageAlign', () => {
 
 const SMALL: TrainingOptions = {
   ...{ dim: 8, heads: 2, layers: 1, fanout: [8, 4], batchUsers: 32, maxEpochs: 3, patience: 3, learningRate: 0.02 },
-  ...{ weightDecay: 0.05, temperature: 1, candidates: 16, validationUsers: 20, embedFanout: 16, imageWeight: 0.5 },
+  ...{
+    weightDecay: 0.05,
+    temperature: 1,
+    candidates: 16,
+    smoothingNeighbors: 4,
+    validationUsers: 20,
+    embedFanout: 16,
+    imageWeight: 0.5,
+  },
 };
 const small = plantedGraph(150, 60, 6, 1);
 // every third user posts, and pictures show the community

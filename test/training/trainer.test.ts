@@ -30,6 +30,7 @@ const SMALL: TrainingOptions = {
   weightDecay: 0.05,
   temperature: 1,
   candidates: 16,
+  smoothingNeighbors: 4,
   validationUsers: 20,
   embedFanout: 16,
 };

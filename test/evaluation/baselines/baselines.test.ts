@@ -60,7 +60,14 @@ describe('every method', () => {
   const random = new Random(5);
   const options = {
     ...{ dim: 16, heads: 2, layers: 1, fanout: [16, 4], batchUsers: 64, maxEpochs: 6, patience: 6, learningRate: 0.02 },
-    ...{ weightDecay: 0.1, temperature: 1, candidates: 64, validationUsers: 40, embedFanout: 16 },
+    ...{
+      weightDecay: 0.1,
+      temperature: 1,
+      candidates: 64,
+      smoothingNeighbors: 4,
+      validationUsers: 40,
+      embedFanout: 16,
+    },
   };
   const signal = new AbortController().signal;
   const methods = [
