@@ -1,5 +1,6 @@
 import type { Random } from '../core/random.js';
 import { type BipartiteGraph, edgeIdOf, gatherFeatures } from '../graph/bipartite.js';
+import type { Adjacency } from '../graph/csr.js';
 import { Relabeler, type SampledBlock, sampleNeighbors } from '../graph/neighbor-sampler.js';
 
 /** Edges of a block as the encoder takes them: B targets, E edges, F features. Local indices. */
@@ -38,9 +39,14 @@ export interface BatchOptions {
   readonly batchUsers: number;
 }
 
-/** Share of a user's links that a step hides, drawn anew each time. */
+/**
+ * How many links a step hides of a user, drawn anew each time: mostly a share of them; of some users all but a few, so that
+ * people are learned from as well of whom little is known.
+ */
 const HIDE_MIN = 0.1;
 const HIDE_MAX = 0.7;
+const FEW_LINKS_RATE = 0.25; // how often all but a few are hidden
+const FEW_LINKS = 10; // shown then: 1 to so many
 /** Positives of one user in one step: bounds the work that very active users cause. */
 const MAX_POSITIVES = 64;
 
@@ -82,8 +88,7 @@ export class BatchSampler {
       this.isSeed[seeds[b]] = 1;
       const begin = rowPtr[seeds[b]];
       const count = rowPtr[seeds[b] + 1] - begin;
-      const share = HIDE_MIN + (HIDE_MAX - HIDE_MIN) * random.float();
-      const numHidden = Math.min(count - 1, Math.max(1, Math.round(share * count)));
+      const numHidden = drawHidden(count, random);
       const edges = this.shuffleSome(begin, count, numHidden, random);
       for (let i = 0; i < numHidden; i++) this.hidden[edges[i]] = 1;
       const numPositives = Math.min(numHidden, MAX_POSITIVES);
@@ -199,6 +204,24 @@ export class BatchSampler {
   }
 }
 
+/** Links to hide of `count`: at least one hidden, at least one shown. */
+function drawHidden(count: number, random: Random): number {
+  const hidden =
+    random.float() < FEW_LINKS_RATE
+      ? count - 1 - random.index(FEW_LINKS)
+      : Math.round((HIDE_MIN + (HIDE_MAX - HIDE_MIN) * random.float()) * count);
+  return Math.min(count - 1, Math.max(1, hidden));
+}
+
+/** Share of all links that is hidden when each user is in one batch, about. */
+function meanHiddenShare({ numRows, rowPtr }: Adjacency): number {
+  let few = 0;
+  for (let u = 0; u < numRows; u++)
+    for (let shown = 1; shown <= FEW_LINKS; shown++) few += Math.max(0, rowPtr[u + 1] - rowPtr[u] - shown) / FEW_LINKS;
+  const share = (HIDE_MIN + HIDE_MAX) / 2;
+  return (1 - FEW_LINKS_RATE) * share + (FEW_LINKS_RATE * few) / Math.max(1, rowPtr[numRows]);
+}
+
 /**
  * Log of the probability that a subreddit is among the candidates of a batch [S].
  *
@@ -209,8 +232,7 @@ function logProbabilities(
   { userToSubreddit, subredditToUser: { numRows: numSubreddits, rowPtr } }: BipartiteGraph,
   { numCandidates, batchUsers }: BatchOptions,
 ): Float32Array {
-  const meanShare = (HIDE_MIN + HIDE_MAX) / 2;
-  const perUser = (batchUsers / userToSubreddit.numRows) * meanShare;
+  const perUser = (batchUsers / userToSubreddit.numRows) * meanHiddenShare(userToSubreddit);
   const missedByDraw = drawsAll(numCandidates, numSubreddits) ? 0 : (1 - 1 / numSubreddits) ** numCandidates;
   return Float32Array.from({ length: numSubreddits }, (_, s) =>
     Math.log(1 - Math.exp(-(rowPtr[s + 1] - rowPtr[s]) * perUser) * missedByDraw),

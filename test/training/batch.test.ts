@@ -212,18 +212,25 @@ describe('BatchSampler.sampleTraining', () => {
     expect(new Set(claimed).size).toBeGreaterThan(5); // popular ones are likelier
   });
 
-  it('hides each link about as often as any other, between a tenth and seven tenths of the time', () => {
-    const graph = bipartiteWithFeatures([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]], 10, 1);
-    const sampler = new BatchSampler(graph, optionsOf());
-    const times = new Float64Array(10);
+  it('hides a tenth to seven tenths of the links, each as often as any other, and shows of some users only a few', () => {
+    const links = [...Array(40).keys()];
+    const sampler = new BatchSampler(bipartiteWithFeatures([links], 40, 1), optionsOf());
+    const times = new Float64Array(40);
+    const shown: number[] = [];
     for (let i = 0; i < 2000; i++) {
       const batch = sampler.sampleTraining(Uint32Array.of(0), new Random(i));
-      const positives = positivesOf(batch, 0);
-      expect(positives.length).toBeGreaterThanOrEqual(1);
-      expect(positives.length).toBeLessThanOrEqual(7);
-      for (const s of positives) times[s]++;
+      shown.push(batch.input.degree[0]);
+      for (const s of positivesOf(batch, 0)) times[s]++;
     }
-    for (const count of times) expect(Math.abs(count / 2000 - 0.4)).toBeLessThan(0.06);
+    const few = shown.filter((count) => count < 12);
+    expect(Math.min(...few)).toBe(1);
+    expect(Math.max(...few)).toBe(10);
+    expect(Math.abs(few.length / 2000 - 0.25)).toBeLessThan(0.04);
+    const rest = shown.filter((count) => count >= 12);
+    expect(Math.min(...rest)).toBeLessThanOrEqual(13);
+    expect(Math.max(...rest)).toBe(36);
+    const share = 1 - shown.reduce((sum, count) => sum + count, 0) / (2000 * 40);
+    for (const count of times) expect(Math.abs(count / 2000 - share)).toBeLessThan(0.05);
   });
 
   it('gives the same batch for the same seed, whatever was sampled before', () => {
