@@ -116,7 +116,7 @@ function encodeTogether(
       tableRows(inTable, dim, ids),
       tableRows(states, dim, ids),
       blockTensors(block, edgeFeatures.numFeatures),
-      tf.tensor1d(degree),
+      degree,
     ),
   );
   const vectors = takeValues(encoded.vectors);

@@ -278,7 +278,7 @@ class Trainer {
   private encode(rows: tf.Tensor2D, { input }: TrainingBatch): tf.Tensor2D {
     const numEdgeFeatures = this.graph.edgeFeatures.numFeatures;
     const block = blockTensors(input.toUsers, numEdgeFeatures);
-    const degree = tf.tensor1d(input.degree);
+    const { degree } = input;
     if (this.encoder.config.numLayers === 1) return this.encoder.encodeUsers(rows, rows, block, degree).vectors;
     const hopUsers = this.encoder.userFeatures(rows, bagTensors(input.hopUsers));
     const ownRows = tf.slice(rows, [0, 0], [input.numStates, this.options.dim]);

@@ -54,7 +54,7 @@ const table = (seed: number) => float2d(normals(new Random(seed), NUM_SUBREDDITS
 /** One row of floats per user. */
 function encodeUsers(encoder: Encoder, rows: readonly (readonly Edge[])[]): number[][] {
   return tf.tidy(() => {
-    const degree = tf.tensor1d(rows.map((row) => row.length));
+    const degree = Float32Array.from(rows, (row) => row.length);
     return encoder.encodeUsers(table(11), table(12), blockOf(rows), degree).vectors.arraySync();
   });
 }
@@ -107,19 +107,32 @@ describe('Encoder.encodeUsers', () => {
     expect(vector).toEqual(biasOf(one));
   });
 
-  it('scales what a user shows by the root of its number of links', () => {
+  it('scales what a user shows by the root of its number of links, and by the factor learned for such numbers', () => {
     const one = encoder();
+    const factors =
+      one
+        .variables()
+        .find(({ name }) => name === 'degree_factor')
+        ?.variable.dataSync() ?? [];
     const row = [{ to: 1, features: [1, 0, -1] }];
     const vectors = (degree: number) =>
       tf.tidy(
-        () => one.encodeUsers(table(11), table(12), blockOf([row]), tf.tensor1d([degree])).vectors.arraySync()[0],
+        () => one.encodeUsers(table(11), table(12), blockOf([row]), Float32Array.of(degree)).vectors.arraySync()[0],
       );
     const bias = biasOf(one);
-    expectClose(
-      vectors(9).map((x, d) => x - bias[d]),
-      vectors(1).map((x, d) => 3 * (x - bias[d])),
-      FORWARD,
-    );
+    const shown = (degree: number) => vectors(degree).map((x, d) => x - bias[d]);
+    for (const [degree, bucket] of [
+      [2, 8],
+      [9, 25],
+      [10, 26],
+      [200, 61],
+      [100_000, 63],
+    ])
+      expectClose(
+        shown(degree).map((x) => x * factors[0]),
+        shown(1).map((x) => Math.sqrt(degree) * factors[bucket] * x),
+        FORWARD,
+      );
   });
 
   it('says how much each user attends to each link: everything, once per head', () => {
@@ -127,7 +140,7 @@ describe('Encoder.encodeUsers', () => {
     fc.assert(
       fc.property(users, (rows) => {
         const attention = tf.tidy(() => {
-          const degree = tf.tensor1d(rows.map((row) => row.length));
+          const degree = Float32Array.from(rows, (row) => row.length);
           return one.encodeUsers(table(11), table(12), blockOf(rows), degree).attention.arraySync();
         });
         let at = 0;
@@ -187,6 +200,7 @@ describe('Encoder.variables', () => {
     'subreddits_to_users/edge',
     'subreddits_to_users/attn',
     'subreddits_to_users/bias',
+    'degree_factor',
     'bias',
   ];
 
@@ -196,7 +210,7 @@ describe('Encoder.variables', () => {
       expect(encoder.variables().map(({ name }) => name)).toEqual(names);
       expect(encoder.variables().map(({ variable }) => variable.shape)).toEqual(
         ['layer', 'layer', 'own'].flatMap((of) =>
-          of === 'own' ? [[dim]] : [[dim, dim], [dim, dim], [numEdgeFeatures, dim], [dim], [dim]],
+          of === 'own' ? [[64], [dim]] : [[dim, dim], [dim, dim], [numEdgeFeatures, dim], [dim], [dim]],
         ),
       );
     }
@@ -216,7 +230,7 @@ describe('Encoder.variables', () => {
       () => {
         const hopUsers = encoder.userFeatures(table(11), { rowPtr: int1d([0, 1, 3]), colIndex: int1d([0, 1, 2]) });
         const states = encoder.encodeSubreddits(table(11), hopUsers, blockOf(listeners));
-        const degree = tf.tensor1d((rows ?? []).map((row) => row.length));
+        const degree = Float32Array.from(rows ?? [], (row) => row.length);
         const { vectors } = encoder.encodeUsers(table(11), states, blockOf(rows ?? []), degree);
         return tf.sum(tf.square(vectors));
       },
