@@ -47,7 +47,14 @@ describe('facets of users', () => {
         patience: 6,
         learningRate: 0.02,
       },
-      ...{ weightDecay: 0.05, temperature: 1, candidates: 64, validationUsers: 0, embedFanout: 16 },
+      ...{
+        weightDecay: 0.05,
+        temperature: 1,
+        candidates: 64,
+        smoothingNeighbors: 4,
+        validationUsers: 0,
+        embedFanout: 16,
+      },
     };
     const hooks = {
       log: silentLog,

@@ -103,7 +103,14 @@ describe('an encoder with images', () => {
   it('learns nothing from those of people who are asked about, and something from those of others', async () => {
     const options = {
       ...{ dim: 8, heads: 2, layers: 1, fanout: [8, 4], batchUsers: 64, maxEpochs: 1, patience: 1, learningRate: 0.02 },
-      ...{ weightDecay: 0.1, temperature: 1, candidates: 64, validationUsers: 0, embedFanout: 16 },
+      ...{
+        weightDecay: 0.1,
+        temperature: 1,
+        candidates: 64,
+        smoothingNeighbors: 4,
+        validationUsers: 0,
+        embedFanout: 16,
+      },
     };
     const task = randomSplit(graph, 20, () => true, new Random(1));
     const { numRows } = graph.userToSubreddit;
