@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { RunDirectory, writeFileDurably } from '../artifacts/run-directory.js';
-import type { EvidenceTest } from '../evaluation/attention.js';
+import type { EvidenceTest, Paired } from '../evaluation/attention.js';
 import { readSaved } from './run-command.js';
 import { resolveSettings } from './settings.js';
 import type { Shell } from './shell.js';
@@ -41,15 +41,17 @@ async function evaluateAttention(shell: Shell, flags: EvaluateAttentionFlags): P
 function markdown({ users, areas }: EvidenceTest): string {
   const show = ({ mean, low, high }: { mean: number; low: number; high: number }) =>
     `${mean.toFixed(4)} [${low.toFixed(4)}, ${high.toFixed(4)}]`;
+  const cells = ({ area, minusAttention }: Paired, order: string) =>
+    `${show(area)} | ${order === 'attention' ? '' : show(minusAttention)}`;
   const lines = areas.map(
-    ({ test, order, area, minusAttention }) =>
-      `| ${test} | ${order} | ${show(area)} | ${order === 'attention' ? '' : show(minusAttention)} |`,
+    ({ test, order, cosine, linkScore }) =>
+      `| ${test} | ${order} | ${cells(cosine, order)} | ${cells(linkScore, order)} |`,
   );
   return [
-    `${users} people. Area under the curve of cosines to the vector of all links; deletion: less is better, insertion: more.`,
+    `${users} people. Areas under the curves of the cosine to the vector of all links, and of the score of the first 20 recommended against what all links give them (nats); deletion: less is better, insertion: more. 95 % intervals.`,
     '',
-    '| test | order | area, 95 % | minus attention, paired |',
-    '| --- | --- | --- | --- |',
+    '| test | order | cosine | minus attention, paired | link score | minus attention, paired |',
+    '| --- | --- | --- | --- | --- | --- |',
     ...lines,
   ].join('\n');
 }
