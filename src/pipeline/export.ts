@@ -3,15 +3,16 @@ import { type ColumnSource, parquetWriteBuffer } from 'hyparquet-writer';
 import { writeFileDurably } from '../artifacts/run-directory.js';
 import { type Persona, personaSchema } from '../personas/persona.js';
 import { datasetCard } from './dataset-card.js';
+import { reportPage } from './report-page.js';
 import type { Stage } from './stage.js';
 
 /**
- * What other programs read: personas as JSONL and Parquet, the schema, and a card. No row of it belongs to a single
- * user; who needs assignments takes them from the folder of the stage cluster.
+ * What other programs read: personas as JSONL and Parquet, the schema, and a card; and a page for people. No row of it
+ * belongs to a single user; who needs assignments takes them from the folder of the stage cluster.
  */
 export const exportPersonas: Stage = {
   name: 'export',
-  version: 1,
+  version: 2,
   inputs: ['ingest', 'build-graph', 'train', 'cluster', 'verbalize'],
   config: () => ({}),
   async run({ input, folder }) {
@@ -25,7 +26,9 @@ export const exportPersonas: Stage = {
     const manifests = Object.fromEntries(
       (['ingest', 'build-graph', 'train', 'cluster'] as const).map((name) => [name, input(name).manifest]),
     );
-    await writeFileDurably(`${folder}/README.md`, datasetCard(personas, { ...manifests, verbalize: manifest }));
+    const all = { ...manifests, verbalize: manifest };
+    await writeFileDurably(`${folder}/README.md`, datasetCard(personas, all));
+    await writeFileDurably(`${folder}/report.html`, reportPage(personas, all));
     return {
       rows: { 'personas.jsonl': personas.length, 'personas.parquet': personas.length },
       counts: { personas: personas.length },

@@ -195,7 +195,9 @@ describe('forget', () => {
     await mineWell(['run', dump, '--out', never, ...SMALL, ...SNIPPETS, '--suppress', list]);
     // all but what tells of the forgetting, and the sample of texts: nothing takes the place of what was removed
     const tables = (run: string) =>
-      Object.entries(artefacts(run)).filter(([path]) => !/(?:manifest\.json|README\.md|snippets\.arrow)$/.test(path));
+      Object.entries(artefacts(run)).filter(
+        ([path]) => !/(?:manifest\.json|README\.md|report\.html|snippets\.arrow)$/.test(path),
+      );
     expect(tables(out)).toEqual(tables(never));
 
     // read again from the dumps, they stay out

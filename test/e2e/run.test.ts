@@ -53,7 +53,9 @@ describe('a whole run', () => {
       ...['attention.arrow', 'subreddits.arrow', 'users.arrow'].map((file) => `embed/${file}`),
       ...['assignments', 'cluster-subreddits', 'clusters'].map((table) => `cluster/${table}.arrow`),
       ...['failures.jsonl', 'persona.schema.json', 'personas.jsonl'].map((file) => `verbalize/${file}`),
-      ...['README.md', 'persona.schema.json', 'personas.jsonl', 'personas.parquet'].map((file) => `export/${file}`),
+      ...['README.md', 'persona.schema.json', 'personas.jsonl', 'personas.parquet', 'report.html'].map(
+        (file) => `export/${file}`,
+      ),
     ]);
   });
 
