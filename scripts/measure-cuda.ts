@@ -265,7 +265,8 @@ async function graph(): Promise<Row[]> {
   const { numRows, colIndex } = loaded.userToSubreddit;
   const rows: Row[] = [];
   for (const batchUsers of BATCHES) {
-    const config = configSchema.parse({ batchUsers, maxEpochs: 1, patience: 1, device: 'cuda', validationUsers: 1000 });
+    const options = { batchUsers, epochUsers: numRows, maxEpochs: 1, patience: 1, validationUsers: 1000 };
+    const config = configSchema.parse({ ...options, device: 'cuda' });
     const startedAt: number[] = [];
     device.resetPeak();
     const trained = await trainEncoder(loaded, config, new Random(1), {
