@@ -109,6 +109,14 @@ export const configSchema = z.strictObject({
     .min(0)
     .default(2000)
     .describe('users of whom a fifth of the links is hidden to validate on, a tenth of all at the most'),
+  textFeatures: z
+    .boolean()
+    .default(false)
+    .describe('feed the encoder words of names of subreddits, and of what --subreddit-info says about them'),
+  subredditVectors: z
+    .string()
+    .optional()
+    .describe('table of vectors of subreddits, by name, fed to the encoder: Arrow, Parquet or .npy'),
   imageVectors: z
     .string()
     .optional()

@@ -11,6 +11,7 @@ import { batchesAhead } from './batch-thread.js';
 import { pick } from './config.js';
 import { startEngine } from './engine.js';
 import type { Stage } from './stage.js';
+import { subredditFeatures } from './subreddit-features.js';
 import { graphPseudonyms, poolImages } from './user-images.js';
 
 /** Seconds between two checkpoints inside an epoch; at the end of an epoch there is always one. */
@@ -23,6 +24,7 @@ export const train: Stage = {
   inputs: ['ingest', 'build-graph'],
   config: (config) => ({
     ...(config.imageVectors !== undefined && pick(config, 'imageWeight', 'imageTemperature')),
+    ...(config.textFeatures && pick(config, 'textFeatures')),
     ...pick(
       config,
       'dim',
@@ -41,8 +43,12 @@ export const train: Stage = {
       'validationUsers',
     ),
   }),
-  external: async ({ config: { imageVectors } }) =>
-    imageVectors ? { imageVectors: await tableHash(imageVectors) } : {},
+  async external({ config: { imageVectors, subredditVectors, textFeatures, subredditInfo } }) {
+    const tables = { imageVectors, subredditVectors, ...(textFeatures && { subredditInfo }) };
+    const hashes: Record<string, string> = {};
+    for (const [name, path] of Object.entries(tables)) if (path !== undefined) hashes[name] = await tableHash(path);
+    return hashes;
+  },
   async run({ input, folder, scratch, config, random, log, signal, secrets }) {
     const { folder: graphFolder, manifest } = input('build-graph');
     const graph = await loadGraph(graphFolder, manifest);
@@ -51,6 +57,9 @@ export const train: Stage = {
     if (pooled) log.info(`train: ${pooled.users} of ${pooled.images.rowOf.length} users have images`);
     const engine = await startEngine(config, log);
     const { trainEncoder } = await import('../training/trainer.js'); // late, like the engine it brings
+
+    const known = await subredditFeatures(config, graphFolder, random.fork('text'));
+    if (known) log.info(`train: ${known.accounting.kept} of ${known.accounting.read} subreddits have features`);
 
     const resumeFrom = await readCheckpoint(scratch);
     if (resumeFrom) log.info(`train: goes on from step ${resumeFrom.step}`);
@@ -66,7 +75,7 @@ export const train: Stage = {
         savedAt = performance.now();
       },
     };
-    const trained = await trainEncoder(graph, config, random, hooks, pooled?.images);
+    const trained = await trainEncoder(graph, config, random, hooks, pooled?.images, known?.features);
 
     const weights = new Map(trained.weights);
     if (pooled) weights.set('image_head/mean', { shape: [pooled.images.dim], values: pooled.mean });
@@ -96,7 +105,7 @@ export const train: Stage = {
           ];
     return {
       rows: { 'history.jsonl': history.length },
-      ...(pooled && { accounting: [pooled.accounting] }),
+      accounting: [...(pooled ? [pooled.accounting] : []), ...(known ? [known.accounting] : [])],
       counts: {
         epochs: history.length - 1,
         bestEpoch,

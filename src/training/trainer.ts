@@ -15,6 +15,7 @@ import { learningRateAt, Optimizer } from './optimizer.js';
 import type { RankingQuality } from './ranking.js';
 import { Smoothing } from './smoothing.js';
 import { initializeWeights } from './start.js';
+import { type SubredditFeatures, SubredditText } from './subreddit-text.js';
 import { type Model, Validation } from './validation.js';
 
 export interface TrainingOptions {
@@ -86,7 +87,8 @@ export interface TrainingHooks {
  * weights of the best epoch. The same graph, options and seed give the same weights, bit by bit, however often the run
  * was killed and resumed.
  *
- * @param images pooled pictures of users, for ImageAlign; without them the links alone are learned from
+ * @param images   pooled pictures of users, for ImageAlign; without them the links alone are learned from
+ * @param features of subreddits beside who visits them
  */
 export async function trainEncoder(
   graph: BipartiteGraph,
@@ -94,6 +96,7 @@ export async function trainEncoder(
   random: Random,
   hooks: TrainingHooks,
   images?: UserImages,
+  features?: SubredditFeatures,
 ): Promise<TrainedModel> {
   const validation = new Validation(graph, options.validationUsers, random.fork('validation'));
   const seeds = trainableUsers(validation.visible);
@@ -108,7 +111,7 @@ export async function trainEncoder(
   const { dim, imageTemperature: temperature = 0.07 } = options;
   const align = images && new ImageAlign(images, validation.users, { dim, temperature }, random.fork('image head'));
   const smoothing = await smoothingOf(validation.visible, options.smoothingNeighbors);
-  const trainer = new Trainer(validation.visible, options, random, smoothing, align);
+  const trainer = new Trainer(validation.visible, options, random, smoothing, align, features);
   const origin = { graph: validation.visible, options: batchOptionsOf(options), seed: random.seed };
   const batches = (hooks.batches ?? batchesOnDemand)(origin);
   try {
@@ -199,6 +202,7 @@ class Trainer {
   private lossSum = 0;
   private pendingLoss: tf.Scalar | undefined; // of the last step
   private readonly optimizer: Optimizer;
+  private readonly text: SubredditText | undefined;
 
   constructor(
     private readonly graph: BipartiteGraph,
@@ -206,6 +210,7 @@ class Trainer {
     random: Random,
     private readonly smoothing: Smoothing,
     private readonly align: ImageAlign | undefined,
+    features: SubredditFeatures | undefined,
   ) {
     const { dim, heads, weightDecay } = options;
     const { numLayers } = batchOptionsOf(options);
@@ -217,6 +222,7 @@ class Trainer {
     if (options.uniformAttention)
       for (const { name, variable } of this.encoder.variables())
         if (name.endsWith('attn')) assign(variable, new Float32Array(variable.size));
+    this.text = features && new SubredditText(features, dim);
     this.optimizer = new Optimizer(this.variables(), weightDecay);
   }
 
@@ -243,8 +249,10 @@ class Trainer {
     const rows = tf.tidy(() => tf.variable(this.inTable.gather(input.rows)));
     const candidates = tf.tidy(() => tf.variable(this.outTable.gather(output.rows)));
     const { value, grads } = tf.variableGrads(() => {
-      const vectors = this.encode(this.smoothing.smooth(rows as tf.Tensor2D, input), batch);
-      return this.lossOf(vectors, this.smoothing.smooth(candidates as tf.Tensor2D, output), batch, seeds);
+      const read = this.text?.add('input', rows as tf.Tensor2D, input.rows) ?? (rows as tf.Tensor2D);
+      const asked = this.text?.add('output', candidates as tf.Tensor2D, output.rows) ?? (candidates as tf.Tensor2D);
+      const vectors = this.encode(this.smoothing.smooth(read, input), batch);
+      return this.lossOf(vectors, this.smoothing.smooth(asked, output), batch, seeds);
     }, [rows, candidates, ...variables.map(({ variable }) => variable)]);
     for (const named of variables)
       if (grads[named.variable.name] && !(this.options.uniformAttention && named.name.endsWith('attn')))
@@ -303,7 +311,7 @@ class Trainer {
 
   rank(validation: Validation): RankingQuality {
     this.settleLoss(); // before validating weights that may have diverged
-    const [inTable, outTable] = [this.inTable, this.outTable].map(({ values }) => this.smoothed(values));
+    const [inTable, outTable] = [this.publishedTable('input'), this.publishedTable('output')];
     return validation.rank({ encoder: this.encoder, inTable, outTable }, this.align);
   }
 
@@ -362,11 +370,12 @@ class Trainer {
     this.optimizer.dispose();
     this.encoder.dispose();
     this.align?.dispose();
+    this.text?.dispose();
   }
 
   /** What every step moves as a whole. */
   private variables(): NamedVariable[] {
-    return [...this.encoder.variables(), ...(this.align?.variables() ?? [])];
+    return [...this.encoder.variables(), ...(this.align?.variables() ?? []), ...(this.text?.variables() ?? [])];
   }
 
   /** All that is trained, by its published name. */
@@ -387,8 +396,8 @@ class Trainer {
   private publishedWeights(): Weights {
     const weights = new Map<string, { shape: readonly number[]; values: Float32Array }>();
     for (const [name, parameter, shape] of this.parameters()) {
-      const isTable = parameter === this.inTable || parameter === this.outTable;
-      weights.set(name, { shape, values: isTable ? this.smoothed(parameter.values) : parameter.values.slice() });
+      const side = parameter === this.inTable ? 'input' : parameter === this.outTable ? 'output' : undefined;
+      weights.set(name, { shape, values: side ? this.publishedTable(side) : parameter.values.slice() });
     }
     return weights;
   }
@@ -404,8 +413,10 @@ class Trainer {
     return weights;
   }
 
-  private smoothed(table: Float32Array): Float32Array {
-    return this.smoothing.smoothTable(table, this.options.dim);
+  /** A table as others read it: with what is known from features, smoothed. */
+  private publishedTable(side: 'input' | 'output'): Float32Array {
+    const { values } = side === 'input' ? this.inTable : this.outTable;
+    return this.smoothing.smoothTable(this.text?.fold(side, values) ?? values, this.options.dim);
   }
 }
 

@@ -45,7 +45,11 @@ describe('train --image-vectors', () => {
     expect(tensors.get('image_head/mean')?.shape).toEqual([32]);
 
     const aligned = manifestOf().outputs['weights.safetensors'].sha256;
-    await mineWell(['run', dump, '--out', run, '--until', 'train', ...SMALL]);
+    await mineWell(['run', dump, '--out', run, '--until', 'train', '--text-features', ...SMALL]);
+    expect(manifestOf().accounting[0]).toMatchObject({
+      unit: 'subreddits',
+      dropped: { 'without-features': expect.any(Number) },
+    });
     expect(manifestOf().config).not.toHaveProperty('imageWeight');
     expect(manifestOf().outputs['weights.safetensors'].sha256).not.toBe(aligned);
   }, 60_000);
