@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { addBenchmark } from './benchmark-command.js';
+import { addClip } from './clip-command.js';
 import { MODEL_SETTINGS, type RewriteFlags } from './rewrite-command.js';
 import { addSettingFlags } from './settings.js';
 import type { Shell } from './shell.js';
@@ -28,6 +29,7 @@ export function addLaterStages(program: Command, shell: Shell): void {
   addSweep(program, shell);
   addBenchmark(program, shell);
   addDraw(program, shell);
+  addClip(program, shell);
 }
 
 const IMAGE_SERVER_NAMES = ['openai', 'automatic1111', 'comfyui'] as const;

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import {
   DataType,
   Field,
@@ -239,6 +239,9 @@ export async function writeVectorTable(
     writer.finish();
     await written;
     await file.sync();
+  } catch (thrown) {
+    await rm(`${path}.tmp`, { force: true });
+    throw thrown;
   } finally {
     await file.close();
   }

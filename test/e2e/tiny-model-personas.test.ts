@@ -3,13 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Persona } from '../../src/personas/persona.js';
 import { sharedFile } from '../shared-data.js';
-import {
-  type LoopbackModel,
-  llamaRuntime,
-  loopbackModel,
-  NO_LOOPBACK_MODEL,
-  TINY_MODEL,
-} from '../support/loopback-model.js';
+import { type LoopbackModel, loopbackModel, NO_LOOPBACK_MODEL, TINY_MODEL } from '../support/loopback-model.js';
+import { llamaRuntime } from '../support/runtimes.js';
 import { buildProgram, mineWell, newFolder, readManifest, SMALL, smallDump, start, waitUntil } from './program.js';
 
 const PEOPLE = 300; // personas, at least

@@ -1,12 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { NOT_SLOW } from '../e2e/program.js';
 import { sharedFile } from '../shared-data.js';
+import { llamaRuntime } from './runtimes.js';
 
-const RUNTIME = '3.22.1'; // of node-llama-cpp
 export const TINY_MODEL = 'models/stories260K.gguf';
 
 /** Why tests with the tiny model are left out; empty where they run. */
@@ -39,23 +37,6 @@ export async function loopbackModel(): Promise<LoopbackModel> {
     });
   });
   return { baseURL: `http://127.0.0.1:${port}/v1`, asked, close: () => ended(child) };
-}
-
-/** A folder that holds node-llama-cpp: what `--llm-runtime` takes. */
-export function llamaRuntime(): string {
-  const folder = join(tmpdir(), `mine-personas-llama-${RUNTIME}`);
-  if (existsSync(folder)) return folder;
-  const fresh = mkdtempSync(`${folder}-`);
-  writeFileSync(join(fresh, 'package.json'), '{ "private": true }');
-  const binary = `@node-llama-cpp/${process.platform}-${process.arch}`;
-  const packages = [`node-llama-cpp@${RUNTIME}`, `${binary}@${RUNTIME}`];
-  execFileSync('npm', ['install', '--omit=optional', '--ignore-scripts', '--no-audit', ...packages], { cwd: fresh });
-  try {
-    renameSync(fresh, folder);
-  } catch {
-    rmSync(fresh, { recursive: true }); // another test was faster
-  }
-  return folder;
 }
 
 function ended(child: ChildProcess): Promise<void> {
