@@ -83,7 +83,8 @@ async function measure(path: string, scanner: ScannerKind): Promise<Result> {
 const RULES = String.raw`
 import re, sys, json
 NAME = re.compile(r'^[A-Za-z0-9_-]{1,24}$'); SUB = re.compile(r'^(?:(?:t:)?[A-Za-z0-9_]{2,24}|reddit\.com)$', re.I)
-BOT = [re.compile(r'^automod', re.I), re.compile(r'-modteam$', re.I), re.compile(r'[_-]bots?[_-]?\d*$', re.I), re.compile(r'[a-z0-9](?:Bot|BOT)\d*$')]
+BOT = [re.compile(r'^automod', re.I), re.compile(r'-modteam$', re.I), re.compile(r'[_-]bots?[_-]?\d*$', re.I), re.compile(r'[a-z0-9](?:Bot|BOT)\d*$'),
+  re.compile(r'[a-z0-9](?<!ro)(?<!tal)(?<!ab)(?<!cha)(?<!^ca)(?<!tur)bots?\d*$', re.I)]
 `;
 
 /** The same by Python's zstandard and json, with a dict of pairs. Knows our rules of names, not our list of bots. */
@@ -131,7 +132,7 @@ select sum(n)::bigint, count(distinct a), count(*), sum(score)::bigint, sum(utc)
   from read_json('%s', format='newline_delimited', ignore_errors=true, maximum_object_size=33554432,
     columns={author: 'varchar', subreddit: 'varchar', created_utc: 'varchar', score: 'varchar'})
   where regexp_matches(author, '^[A-Za-z0-9_-]{1,24}$') and not regexp_matches(author, '(?i)(^automod|-modteam$|[_-]bots?[_-]?[0-9]*$)')
-    and not regexp_matches(author, '[a-z0-9](Bot|BOT)[0-9]*$') and regexp_matches(subreddit, '(?i)^((t:)?[a-z0-9_]{2,24}|reddit[.]com)$') and not lower(subreddit) like 'u\\_%%' escape '\\'
+    and not regexp_matches(author, '(?i)[a-z0-9]bots?[0-9]*$') and regexp_matches(subreddit, '(?i)^((t:)?[a-z0-9_]{2,24}|reddit[.]com)$') and not lower(subreddit) like 'u\\_%%' escape '\\'
     and try_cast(created_utc as double) is not null
   group by all)""" % f).fetchone()
 z.wait(); own = resource.getrusage(resource.RUSAGE_SELF); sub = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -67,6 +67,7 @@ describe('parseNameList', () => {
 describe('known bots', () => {
   it('lists each name once, in lower case', () => {
     expect(KNOWN_BOTS).toEqual([...new Set(KNOWN_BOTS.map((name) => name.toLowerCase()))]);
+    expect(KNOWN_BOTS.filter(isNamedLikeBot)).toEqual([]); // the rules have them already
   });
 
   it.each([
@@ -78,6 +79,13 @@ describe('known bots', () => {
     ['SomeBot', true],
     ['someBOT', true],
     ['Some3Bot', true],
+    ['somebot', true],
+    ['somebots12', true],
+    ['MetroBot', true],
+    ['newsrobot', false],
+    ['abbot77', false],
+    ['cabot', false],
+    ['b0tfan', false],
     ['ROBOT', false],
     ['Talbot', false],
     ['robot_fan', false],

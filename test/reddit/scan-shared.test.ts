@@ -31,7 +31,7 @@ describe('real dumps', () => {
     ['RC_2006-01.zst', { 'deleted-author': 893 }],
     ['RC_2006-02.bz2', { 'deleted-author': 2386 }],
     ['RS_2006-02.bz2', { 'deleted-author': 28, 'over-18': 11 }],
-    ['RC_2019-08_sample.zst', { 'deleted-author': 97, bot: 16, 'user-profile': 2 }],
+    ['RC_2019-08_sample.zst', { 'deleted-author': 97, bot: 20, 'user-profile': 2 }],
     ['RS_2019-10_AskWomen.zst', { 'deleted-author': 4336, bot: 12, 'over-18': 65 }],
     ['comments_2005-2024.ndjson', { 'deleted-author': 5, bot: 1 }],
     ['submissions_2005-2024.ndjson.zst', { 'user-profile': 1, 'over-18': 6 }],
