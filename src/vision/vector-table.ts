@@ -67,6 +67,7 @@ export async function* readVectorRows(path: string, idColumns = ID_COLUMNS): Asy
   });
   try {
     if (/\.npy$/i.test(path)) yield npyRows(await npyTable(path, await file.readFile()));
+    else if ((await file.stat()).size === 0) throw new Error('it has 0 bytes');
     else if (/\.parquet$/i.test(path)) yield* parquetRows(file, idColumns);
     else yield* arrowRows(file, idColumns);
   } catch (thrown) {
