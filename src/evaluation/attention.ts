@@ -51,9 +51,10 @@ const FOLLOWED = 20;
  * random. Good evidence moves the vector much when it goes (a small area under deletion) and little when it alone stays
  * (a large area under insertion).
  *
- * Chance is hard to beat under insertion, and no fault of evidence: a random part of the links has the mean of them all, so
- * its vector is an unbiased draw of the whole one and only noisy, while any order keeps one kind of links and is biased
- * towards it. Noise dies out with the number of links, a bias does not.
+ * Chance is hard to beat under insertion, and on link scores, and that is no fault of evidence. A user is a mean of its links,
+ * of which a random part is an unbiased draw: it errs by noise, which dies out as links are added, and it keeps what most
+ * links are like, on which the first recommendations rest. An order by what is special keeps one kind of links and errs by a
+ * bias. Cosines of the whole vector are therefore the figure to judge evidence by, link scores what else moved.
  *
  * @param states float32 [S, D] of `encodeAllSubreddits`
  * @param users  with at least ten links each, so that every share removes a link and leaves one
