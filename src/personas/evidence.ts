@@ -196,102 +196,12 @@ export function withSnippets(
   return { ...pack, snippets, tokens };
 }
 
-/** What one user does: its subreddits with the attention that each gets. */
-export interface UserProfile {
-  readonly id: string; // pseudonym; part of the persona's id
-  readonly interactions: number;
-  readonly subreddits: readonly UserSubreddit[];
-}
-
-export interface UserSubreddit {
-  readonly name: string;
-  readonly usersTotal: number;
-  readonly attention: number;
-  readonly facet?: number | undefined; // side of the user that it belongs to, where they were told apart
-}
-
-/**
- * Evidence for one user, for whoever opted in to describe single people. Rows are ranked by attention times the
- * logarithm of the lift; only subreddits of at least `minEvidenceUsers` people are shown. Where facets were told apart, each
- * has rows in proportion to the attention it gets, and one at least.
- */
-export function buildUserPack(
-  { id, interactions, subreddits }: UserProfile,
-  corpus: CorpusTotals,
-  options: EvidenceOptions = EVIDENCE_DEFAULTS,
-): EvidencePack {
-  let all = 0;
-  let kept = 0;
-  const ranked: { row: Omit<Evidence, 'id'>; score: number }[] = [];
-  for (const s of subreddits) {
-    const lift = corpus.users / s.usersTotal;
-    const score = s.attention * Math.log2(1 + lift);
-    all += score;
-    const name = subredditName(s.name);
-    const info = options.info?.get(name.toLowerCase());
-    if (s.usersTotal < options.minEvidenceUsers || !mayBeShown(name, info, options)) continue;
-    kept += score;
-    const attention = rounded(Math.min(1, s.attention));
-    ranked.push({
-      row: {
-        subreddit: name,
-        users: 1,
-        share: 1,
-        lift: rounded(lift),
-        logOdds: 0,
-        attention,
-        ...facetOf(s),
-        ...shownInfo(info),
-      },
-      score,
-    });
-  }
-  ranked.sort((a, b) => b.score - a.score || compareNames(a.row.subreddit, b.row.subreddit));
-  const evidence: Evidence[] = [];
-  let tokens = 0;
-  for (const { row } of fairShare(ranked, options.maxRows)) {
-    const withId = { id: `E${evidence.length + 1}`, ...row };
-    tokens += estimateTokens(JSON.stringify(withId));
-    if (tokens > options.tokenBudget) break;
-    evidence.push(withId);
-  }
-  return {
-    id: `user-${id}`,
-    unit: 'user',
-    size: { users: 1, interactions },
-    evidence,
-    neighbours: [],
-    tokens,
-    snippets: {},
-    excluded: all > 0 ? 1 - kept / all : 0,
-  };
-}
-
-function facetOf({ facet }: UserSubreddit): { facet?: number } {
-  return facet === undefined ? {} : { facet };
-}
-
-/** The first `count` rows, of which each facet has its share by attention; the rest by rank. Ranked rows in and out. */
-function fairShare<T extends { row: Omit<Evidence, 'id'> }>(ranked: readonly T[], count: number): T[] {
-  const attention = new Map<number, number>();
-  for (const { row } of ranked) attention.set(row.facet ?? 0, (attention.get(row.facet ?? 0) ?? 0) + row.attention);
-  const total = sumOf([...attention.values()], (value) => value) || 1;
-  const taken = new Map<number, number>();
-  const within: T[] = [];
-  const beyond: T[] = [];
-  for (const one of ranked) {
-    const facet = one.row.facet ?? 0;
-    const before = taken.get(facet) ?? 0;
-    taken.set(facet, before + 1);
-    const quota = 1 + Math.floor((Math.max(0, count - attention.size) * (attention.get(facet) as number)) / total);
-    (before < quota ? within : beyond).push(one);
-  }
-  const chosen = new Set([...within, ...beyond].slice(0, count));
-  return ranked.filter((one) => chosen.has(one));
-}
-
 /** Whether a community may stand in a persona: pages of accounts never, sensitive ones where they were asked for. */
-function mayBeShown(name: string, info: SubredditInfo | undefined, { allowSensitive }: EvidenceOptions): boolean {
+export function mayBeShown(
+  name: string,
+  info: SubredditInfo | undefined,
+  { allowSensitive }: EvidenceOptions,
+): boolean {
   if (name === '' || /^u_/i.test(name)) return false;
   const category = info?.over18 ? 'over18' : (sensitivityOf(name) ?? sensitivityOf(info?.topic ?? ''));
   return category === undefined || allowSensitive.includes(category);
@@ -387,7 +297,7 @@ function asEvidence(c: Candidate, id: string, info: SubredditInfo | undefined): 
 }
 
 /** Topic and description as data: visible, on one line, short. */
-function shownInfo(info: SubredditInfo | undefined): Pick<Evidence, 'topic' | 'description'> {
+export function shownInfo(info: SubredditInfo | undefined): Pick<Evidence, 'topic' | 'description'> {
   const topic = capped(plainText(info?.topic ?? ''), MAX_TOPIC);
   const description = capped(withoutPersons(info?.description ?? ''), MAX_DESCRIPTION);
   return { ...(topic !== '' && { topic }), ...(description !== '' && { description }) };
@@ -422,15 +332,15 @@ function assertProfile(profile: ClusterProfile, corpus: CorpusTotals): void {
   }
 }
 
-function sumOf<T>(values: readonly T[], value: (of: T) => number): number {
+export function sumOf<T>(values: readonly T[], value: (of: T) => number): number {
   return values.reduce((sum, of) => sum + value(of), 0);
 }
 
 /** Four significant digits: what differs between two machines' `log` stays out of the files. */
-function rounded(x: number): number {
+export function rounded(x: number): number {
   return Number(x.toPrecision(4));
 }
 
-function compareNames(a: string, b: string): number {
+export function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

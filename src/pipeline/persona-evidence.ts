@@ -16,7 +16,6 @@ import {
 import { COUNT_OF_CODE } from '../graph/edge-features.js';
 import {
   buildEvidencePacks,
-  buildUserPack,
   type ClusterProfile,
   type CorpusTotals,
   EVIDENCE_DEFAULTS,
@@ -25,6 +24,7 @@ import {
   withSnippets,
 } from '../personas/evidence.js';
 import type { Snippet } from '../personas/snippets.js';
+import { buildUserPack } from '../personas/user-evidence.js';
 import type { RunConfig } from './config.js';
 import type { StageName } from './stage.js';
 import { readSubredditInfo } from './subreddit-info.js';

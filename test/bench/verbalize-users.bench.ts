@@ -3,7 +3,7 @@
  * means that the second figure is not above the first by more than the noise of the collector.
  */
 import { Random } from '../../src/core/random.js';
-import { buildUserPack } from '../../src/personas/evidence.js';
+import { buildUserPack } from '../../src/personas/user-evidence.js';
 import { verbalize } from '../../src/personas/verbalize.js';
 
 const SUBREDDITS = 2000;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { buildUserPack, type EvidencePack } from '../../src/personas/evidence.js';
+import type { EvidencePack } from '../../src/personas/evidence.js';
 import { reidentify } from '../../src/personas/reidentification.js';
+import { buildUserPack } from '../../src/personas/user-evidence.js';
 
 const CORPUS = { users: 1000, memberships: 10_000 };
 const names = (user: number) => ['common', `rare${user}`, `some${user % 7}`];
