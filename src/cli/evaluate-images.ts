@@ -15,10 +15,14 @@ const imageSchema = z.object({
   reference: z.coerce.string().optional(),
 });
 
+const referenceSchema = z.object({ id: z.coerce.string(), reference: z.coerce.string().optional() });
+
 interface ImageFlags extends EvaluateFlags {
   readonly images: string;
   readonly imageVectors: string;
   readonly textVectors: string;
+  readonly references?: string;
+  readonly prompts?: string;
   readonly weight: number;
   readonly unit: 'prompt' | 'persona';
   readonly scores?: string;
@@ -32,6 +36,8 @@ export function addEvaluateImages(evaluate: Command, shell: Shell): void {
     .requiredOption('--images <file>', 'images.jsonl: id, promptId, persona, model, perhaps textId and reference')
     .requiredOption('--image-vectors <file>', 'Arrow, Parquet or npy: vectors of images and references by id')
     .requiredOption('--text-vectors <file>', 'vectors of texts by textId (default: promptId, the original prompt)')
+    .option('--prompts <file>', 'prompts.jsonl of a benchmark, which names references by promptId')
+    .option('--references <file>', 'vectors of references, where they are not among those of images')
     .option('--weight <w>', 'CLIPScore is max(0, w · cos)', positive, 1)
     .option('--scores <file>', 'also write a line per image, for evaluate bias')
     .addOption(new Option('--unit <unit>', 'what is resampled').choices(['prompt', 'persona']).default('prompt'));
@@ -49,16 +55,17 @@ async function evaluateImages(shell: Shell, flags: ImageFlags): Promise<void> {
   const { writeFileDurably } = await import('../artifacts/run-directory.js');
 
   const items = await readChecked(flags.images, imageSchema);
-  const [images, texts] = await Promise.all([flags.imageVectors, flags.textVectors].map(readVectorTable));
-  const imageIndex = new VectorIndex(images.ids, unitRows(images));
-  const textIndex = new VectorIndex(texts.ids, unitRows(texts));
+  const named = flags.prompts ? await readChecked(flags.prompts, referenceSchema) : [];
+  const referenceOf = new Map(named.map(({ id, reference }) => [id, reference]));
+  const indexOf = async (path: string) => {
+    const table = await readVectorTable(path);
+    return new VectorIndex(table.ids, unitRows(table));
+  };
+  const [images, texts] = await Promise.all([flags.imageVectors, flags.textVectors].map(indexOf));
+  const references = flags.references ? await indexOf(flags.references) : images;
   const scored = items.flatMap(({ id, promptId, persona, model, textId, reference }) => {
-    const score = imageScore(
-      { id, textId: textId ?? promptId, referenceId: reference },
-      imageIndex,
-      textIndex,
-      flags.weight,
-    );
+    const item = { id, textId: textId ?? promptId, referenceId: reference ?? referenceOf.get(promptId) };
+    const score = imageScore(item, images, texts, flags.weight, references);
     return score ? [{ id, promptId, persona: persona ?? null, model, ...score }] : [];
   });
   if (scored.length === 0)

@@ -1,7 +1,7 @@
 import { InputError } from '../core/errors.js';
 import type { VectorSet } from './cmmd.js';
 
-/** Rows of unit length that can be asked for by id. */
+/** Rows of unit length that can be asked for by id: a name, or a file whose bare name is one. */
 export class VectorIndex {
   private readonly rowOf: ReadonlyMap<string, number>;
 
@@ -17,7 +17,7 @@ export class VectorIndex {
   }
 
   get(id: string): Float32Array | undefined {
-    const row = this.rowOf.get(id);
+    const row = this.rowOf.get(id) ?? this.rowOf.get(id.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, ''));
     return row === undefined ? undefined : this.set.values.subarray(row * this.dim, (row + 1) * this.dim);
   }
 }
@@ -43,10 +43,11 @@ export function imageScore(
   images: VectorIndex,
   texts: VectorIndex,
   weight: number,
+  references = images,
 ): ImageScore | undefined {
   const image = images.get(item.id);
   const text = texts.get(item.textId);
-  const reference = item.referenceId === undefined ? undefined : images.get(item.referenceId);
+  const reference = item.referenceId === undefined ? undefined : references.get(item.referenceId);
   if (!image || !text || (item.referenceId !== undefined && !reference)) return undefined;
   if (image.length !== text.length)
     throw new InputError(

@@ -4,6 +4,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { STAGE_NAMES } from '../../src/pipeline/stage.js';
+import { type Answer, chaosServer, type Seen, says } from '../llm/chaos-server.js';
 import {
   artefacts,
   buildProgram,
@@ -372,6 +373,44 @@ describe.concurrent('after the miner', () => {
     const { stderr } = await mineWell(rewrite('killed.jsonl'));
     expect(stderr).toMatch(/going on after [1-9]\d* of 6000 lines/);
     expect(sha256Of(join(folder, 'killed.jsonl'))).toBe(sha256Of(join(folder, 'whole.jsonl')));
+  });
+
+  it('rewriting by a server pays once for each reply across a stop, and across a kill for those under way again', async () => {
+    const folder = newFolder();
+    const prompts = join(folder, 'prompts.txt');
+    writeFileSync(prompts, Array.from({ length: 80 }, (_, i) => `a castle number ${i}`).join('\n'));
+    const answers: Answer = ({ body }, response, n) => {
+      const [, prompt] = /PROMPT\n(.*)\nPROMPT/.exec(body.messages[1].content) ?? [];
+      const rewritten = `${prompt}, soft light, calm colours, wide framing`;
+      const reply = says(JSON.stringify({ rewritten, kept_subjects: [], changed: [] }));
+      setTimeout(() => reply({} as Seen, response, n), 30 + (n % 5) * 10); // ms: they overtake each other
+    };
+    const server = await chaosServer(answers);
+    const rewrite = (out: string) =>
+      `rewrite --personas ${whole}/export/personas.jsonl --prompts ${prompts} --out ${folder}/${out} --llm openai-compatible
+       --llm-model parrot --llm-base-url ${server.baseURL} --llm-concurrency 16`.split(/\s+/);
+    const asked = (from: number) => server.seen.slice(from).map(({ body }) => JSON.stringify(body));
+    try {
+      await mineWell(rewrite('whole.jsonl'));
+      const once = new Set(asked(0)).size;
+      expect(server.seen).toHaveLength(once);
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        const before = server.seen.length;
+        const running = start(rewrite(`${signal}.jsonl`));
+        await waitUntil(() => server.seen.length > before + 100);
+        running.child.kill(signal);
+        expect((await running.ended).status).toBe(signal === 'SIGTERM' ? 143 : null);
+        expect(server.seen.length - before).toBeLessThan(once);
+        await mineWell(rewrite(`${signal}.jsonl`));
+        expect(new Set(asked(before)).size).toBe(once);
+        const again = server.seen.length - before - once;
+        if (signal === 'SIGTERM') expect(again).toBe(0);
+        else expect(again).toBeLessThanOrEqual(16);
+        expect(sha256Of(join(folder, `${signal}.jsonl`))).toBe(sha256Of(join(folder, 'whole.jsonl')));
+      }
+    } finally {
+      await server.close();
+    }
   });
 
   it.each<[string, number, string]>([

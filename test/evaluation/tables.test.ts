@@ -87,6 +87,9 @@ describe('image scores', () => {
     expect(score?.clipScore).toBeCloseTo(2.5 * Math.SQRT1_2, 6);
     expect(score?.imageAlignment).toBeCloseTo(-Math.SQRT1_2, 6);
     expect(imageScore({ id: 'r', textId: 't' }, images, texts, 1)?.clipScore).toBe(0);
+    const others = new VectorIndex(['made'], unitRows({ dim: 2, values: Float32Array.of(0, 2) }));
+    const made = imageScore({ id: 'i', textId: 't', referenceId: 'pictures/made.png' }, images, texts, 1, others);
+    expect(made?.imageAlignment).toBeCloseTo(Math.SQRT1_2, 6);
     expect(imageScore({ id: 'nowhere', textId: 't' }, images, texts, 1)).toBeUndefined();
   });
 });
