@@ -35,6 +35,10 @@ export async function forgetCommand(shell: Shell, flags: ForgetFlags): Promise<v
     shell.log,
   ).finally(unlock);
   const { log } = shell;
+  if (config.llmCache !== undefined)
+    log.warn(
+      `${config.llmCache} is not of this run alone, and was left as it is: it holds what models said of them too`,
+    );
   log.info(
     `forget: ${result.found} of ${result.people} people were in the run; ${formatCount(result.interactions)} interactions, ${formatCount(result.subreddits)} subreddits and ${formatCount(result.texts)} texts of theirs removed`,
   );

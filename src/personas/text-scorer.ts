@@ -21,7 +21,7 @@ const STOP_WORDS = new Set(
     'make many may might mind more most much must near need new next not often one online only other others our out over own part people person picture pictures probably ' +
     'rate read real really rest room same see set sets share should show side simple small some someone something sort spend stand subreddit such take takes tend tends than that ' +
     'the their them then there these they thing things think this those time times together too turn turns two use usual very want was way well were what when where ' +
-    'which while who will with without work world would year you your rewrite image prompt subject intent choose setting colours details wanting average attention apart similar sets main describe described'
+    'which while who will with without work world would year you your rewrite image prompt subject intent choose setting colours details wanting average attention apart similar sets main describe described ask common thread typical compared whole moment stops broad general large pastime hobby call unusually'
   ).split(' '),
 );
 
