@@ -3,6 +3,7 @@ import type { Evidence } from './persona.js';
 import type { Place } from './place-lexicon.js';
 import type { Topic } from './topic-lexicon.js';
 import { placeOf, topicOf } from './topics.js';
+import { isNeutral } from './verify.js';
 
 /** Rows that belong together: by topic, by place, or only in that we know no word for them. */
 export interface Facet {
@@ -44,7 +45,7 @@ export function facetsOf(evidence: readonly Evidence[]): Facet[] {
 
 /** A topic that only a table of subreddits knows: named, with nothing read into it. */
 function topicOfTable({ topic }: Evidence): Topic | undefined {
-  if (topic === undefined) return undefined;
+  if (topic === undefined || !isNeutral(topic)) return undefined;
   const activity = /^[A-Z][a-z]/.test(topic) ? topic.toLowerCase() : topic;
   const person = `someone interested in ${activity}`;
   const people = `people interested in ${activity}`;

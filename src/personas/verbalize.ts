@@ -200,7 +200,7 @@ function assemble(
   if (empty.length > 0)
     throw new ExternalError(
       'ERR_PERSONA_UNVERIFIED',
-      `${pack.id}: the checks left nothing of the ${empty.join(', ')} (${JSON.stringify({ ...verification.removed, ...verification.edits })}). Take a stronger model, or run with --llm template.`,
+      `${pack.id}: the checks left nothing of the ${empty.join(', ')} (${JSON.stringify({ ...verification.removed, ...verification.edits })})${provenance.generator === 'template' ? '' : '. Take a stronger model, or run with --llm template'}.`,
       { id: pack.id, empty, verification },
     );
   return {

@@ -163,6 +163,11 @@ export function supportsDemographic({ lift, share }: Evidence): boolean {
   return lift >= 3 && share >= 0.2;
 }
 
+/** Whether a phrase from outside may stand in any sentence: it names no person, age, gender, link or order. */
+export function isNeutral(phrase: string): boolean {
+  return problemOfText(phrase, new Set()) === undefined && !AGE.test(phrase) && !GENDER.test(phrase);
+}
+
 // An account, an address or a link, in the shapes they take on Reddit and elsewhere.
 const PERSONAL = [
   /(?<![\w/])\/?u\/[\w-]/i,
@@ -174,7 +179,7 @@ const PERSONAL = [
 const ORDER =
   /\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|prompt|rule|above|previous)|\bsystem prompt\b|<\|/i;
 const AGE =
-  /\b\d{1,2}[- ]?(?:years?|yrs?)[- ]old\b|\b(?:teenage|elderly|middle-aged)\b|\bin (?:my|their|his|her) (?:late |early |mid-?)?(?:teens|(?:twen|thir|for|fif|six|seven)ties|\d0s)\b/i;
+  /\b\d{1,2}[- ]?(?:years?|yrs?)[- ]olds?\b|\b(?:teenage|elderly|middle-aged)\b|\bin (?:my|their|his|her) (?:late |early |mid-?)?(?:teens|(?:twen|thir|for|fif|six|seven)ties|\d0s)\b/i;
 const GENDER =
   /(?<![\w/])(?:man|men|woman|women|male|female|guy|guys|boy|boys|girl|girls|he|she|his|her|him|husband|wife|mother|father|mom|dad)(?![\w-])/i;
 const NEGATIVE =

@@ -29,6 +29,25 @@ describe('templateDrafts', () => {
     );
   });
 
+  it('names topics of a table, but none that says who people are or leads to somebody', () => {
+    const topics = [
+      'star gazing',
+      'male fashion',
+      'Fashion, New Girl',
+      '19 year olds',
+      'see www.x.org',
+      'ask u/someone',
+    ];
+    for (const topic of topics)
+      for (const unit of ['cluster', 'user'] as const) {
+        const evidence = samplePacks[8].evidence.map((row) => ({ ...row, topic }));
+        const [draft] = templateDrafts([{ ...samplePacks[8], unit, evidence }]);
+        expect(draft.interests).toEqual(topic === 'star gazing' ? [topic] : []);
+        const { verification } = verifyDraft(draft, evidence, { minShare: 0, unit });
+        expect({ ...verification.removed, ...verification.edits }).toEqual({});
+      }
+  });
+
   it('gives different titles, telling clusters of one topic apart by what the other lacks', () => {
     expect(new Set(drafts.map((draft) => draft.title)).size).toBe(drafts.length);
     expect(drafts[1].title).toBe('Gardeners, also into cooking and baking');
