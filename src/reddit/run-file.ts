@@ -5,6 +5,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { IntegrityError, messageOf } from '../core/errors.js';
 import type { BehaviourRow } from './behaviour.js';
+import type { UserSums } from './user-sums.js';
 
 /**
  * Sorted runs on disk: the half-way house between scanned events and the merged table of interactions.
@@ -112,6 +113,24 @@ export class RunFileWriter {
     }
     this.used = at;
     this.numRows++;
+  }
+
+  /** All rows of the current user. */
+  rows(sums: UserSums): void {
+    const { size, subreddits, posts, comments, rows, score, firstUtc, lastUtc } = sums;
+    for (let i = 0; i < size; i++) {
+      const slot = sums.slotAt(i);
+      this.row(
+        subreddits[i],
+        posts[slot],
+        comments[slot],
+        rows[slot],
+        score[slot],
+        firstUtc[slot],
+        lastUtc[slot],
+        i === size - 1,
+      );
+    }
   }
 
   finish(): Run {

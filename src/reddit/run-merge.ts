@@ -200,19 +200,7 @@ function mergeToRun(sources: readonly Source[], numSubreddits: number, dropped: 
     while (merge.next()) {
       const { sums } = merge;
       if (sums.size > 0) file.user(merge.userHi, merge.userLo);
-      for (let i = 0; i < sums.size; i++) {
-        const slot = sums.slotAt(i);
-        file.row(
-          sums.subreddits[i],
-          sums.posts[slot],
-          sums.comments[slot],
-          sums.rows[slot],
-          sums.score[slot],
-          sums.firstUtc[slot],
-          sums.lastUtc[slot],
-          i === sums.size - 1,
-        );
-      }
+      file.rows(sums);
     }
     return file.finish();
   } finally {

@@ -200,20 +200,7 @@ export class RunWriter {
         sums.add(subreddit, posts[time], comments[time], 1, score[time], firstUtc[time], lastUtc[time]);
       }
     }
-    for (let i = 0; i < sums.size; i++) {
-      const slot = sums.slotAt(i);
-      const { posts, comments, rows, score, firstUtc, lastUtc } = sums;
-      file.row(
-        sums.subreddits[i],
-        posts[slot],
-        comments[slot],
-        rows[slot],
-        score[slot],
-        firstUtc[slot],
-        lastUtc[slot],
-        i === sums.size - 1,
-      );
-    }
+    file.rows(sums);
     sums.clear();
   }
 
