@@ -13,23 +13,34 @@ export interface ProjectionOptions {
   readonly onProgress?: (subredditsDone: number) => Promise<void>;
 }
 
-/** Which subreddits share users: M subreddits, P pairs, each stored in both directions. */
+/** Which subreddits share users: M subreddits, E edges. */
 export interface Projection {
-  readonly graph: Csr; // [M × M] symmetric, no diagonal; weight = cosine, in (0, 1]
-  readonly shared: Uint32Array; // [2P] common users of each edge of `graph`
+  readonly graph: Csr; // [M × M] no diagonal; weight = cosine, in (0, 1]
+  readonly shared: Uint32Array; // [E] common users of each edge of `graph`
   readonly numUsersSkipped: number; // above maxUserDegree
 }
 
 const STEPS_BETWEEN_REPORTS = 300_000_000;
 
 /**
- * Subreddit–subreddit projection: cosine of the sets of users, shared / √(n_i n_j).
- *
- * Row by row (Gustavson, 1978): a dense accumulator and the list of what was touched, so the cost is one step per
- * user and pair of its subreddits. Each row keeps its `topK` strongest, ties to the smaller id; a pair stays if either
- * end keeps it.
+ * Subreddit–subreddit projection: cosine of the sets of users, shared / √(n_i n_j). Symmetric: a pair stays, in both
+ * directions, if either end has the other among its `topK` strongest.
  */
 export async function projectSubreddits(
+  graph: Pick<BipartiteGraph, 'userToSubreddit' | 'subredditToUser'>,
+  options: ProjectionOptions = {},
+): Promise<Projection> {
+  const nearest = await nearestSubreddits(graph, options);
+  return { ...uniteDirections(nearest.graph, nearest.shared), numUsersSkipped: nearest.numUsersSkipped };
+}
+
+/**
+ * The `topK` strongest neighbors of each subreddit in that projection, ties to the smaller id; not symmetric.
+ *
+ * Row by row (Gustavson, 1978): a dense accumulator and the list of what was touched, so the cost is one step per
+ * user and pair of its subreddits.
+ */
+export async function nearestSubreddits(
   { userToSubreddit, subredditToUser }: Pick<BipartiteGraph, 'userToSubreddit' | 'subredditToUser'>,
   options: ProjectionOptions = {},
 ): Promise<Projection> {
@@ -78,7 +89,8 @@ export async function projectSubreddits(
     }
     picks.appendRow(i, strongest);
   }
-  return { ...uniteDirections(picks.toCsr(), picks.shared), numUsersSkipped };
+  const directed = picks.toCsr();
+  return { graph: directed, shared: picks.shared.subarray(0, directed.colIndex.length), numUsersSkipped };
 }
 
 /** The k best (weight, column) seen so far in a binary heap with the worst on top; ties prefer the smaller column. */

@@ -3,7 +3,7 @@ import { InputError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
-import { projectSubreddits } from '../graph/projection.js';
+import { nearestSubreddits } from '../graph/projection.js';
 import { infoNce } from '../kernels/info-nce/op.js';
 import { assign, createTable, type Parameter, type Table } from '../kernels/row-adam/parameter.js';
 import { Encoder, type EncoderConfig, type NamedVariable } from '../nn/encoder.js';
@@ -130,9 +130,12 @@ export async function trainEncoder(
   }
 }
 
-/** Nearest by the links that training may see, so that what is validated on stays hidden here too. */
+/**
+ * Nearest by the links that training may see, so that what is validated on stays hidden here too. Not the symmetric
+ * projection: there a popular subreddit has thousands of rare ones for neighbors, and their mean says nothing.
+ */
 async function smoothingOf(visible: BipartiteGraph, topK: number): Promise<Smoothing> {
-  const { graph } = await projectSubreddits(visible, { topK });
+  const { graph } = await nearestSubreddits(visible, { topK });
   return new Smoothing(graph);
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { assertCsr } from '../../src/graph/csr.js';
-import { projectSubreddits } from '../../src/graph/projection.js';
+import { nearestSubreddits, projectSubreddits } from '../../src/graph/projection.js';
 import { bipartiteOf, randomBipartite, rowsOf } from './graphs.js';
 
 /** The definition, with sets of users and all pairs. */
@@ -73,6 +73,27 @@ describe('projectSubreddits', () => {
     ];
     const { graph } = await projectSubreddits(bipartiteOf(rows, 4), { topK: 1 });
     expect(rowsOf(graph)).toEqual([[1, 2, 3], [0], [0], [0]]);
+  });
+
+  it('keeps what each subreddit itself picked where it is not to be symmetric', async () => {
+    const rows = [
+      [0, 1],
+      [0, 1],
+      [0, 1],
+      [0, 2],
+      [0, 2],
+      [0, 3],
+      [0, 3],
+    ];
+    const { graph, shared } = await nearestSubreddits(bipartiteOf(rows, 4), { topK: 1 });
+    expect(rowsOf(graph)).toEqual([[1], [0], [0], [0]]);
+    expect([...shared]).toEqual([3, 3, 2, 2]);
+    expect(rowsOf((await projectSubreddits(bipartiteOf(rows, 4), { topK: 1 })).graph)).toEqual([
+      [1, 2, 3],
+      [0],
+      [0],
+      [0],
+    ]);
   });
 
   it('takes graphs without edges, one user, and a user above the cap', async () => {

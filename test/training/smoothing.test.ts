@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { projectSubreddits } from '../../src/graph/projection.js';
+import { nearestSubreddits } from '../../src/graph/projection.js';
 import { useEngine } from '../../src/kernels/register.js';
 import { Smoothing } from '../../src/training/smoothing.js';
 import { expectClose, expectNoLeak, FORWARD, normals } from '../conformance/numbers.js';
@@ -21,8 +21,8 @@ const THREE = {
   weight: Float32Array.of(0.1, 0.3, 0.5),
 };
 
-const smoothingOf = async (graph: Parameters<typeof projectSubreddits>[0]) =>
-  new Smoothing((await projectSubreddits(graph, { minShared: 1, topK: 4 })).graph);
+const smoothingOf = async (graph: Parameters<typeof nearestSubreddits>[0]) =>
+  new Smoothing((await nearestSubreddits(graph, { minShared: 1, topK: 4 })).graph);
 
 describe('Smoothing', () => {
   it('adds half the weighted mean of the neighbors, and leaves a row without any as it is', () => {
