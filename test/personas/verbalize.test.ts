@@ -48,10 +48,10 @@ afterEach(async () => {
   server = undefined;
 });
 
-async function modelBehind(answer: Answer, maxAttempts = 3): Promise<LanguageModel> {
+async function modelBehind(answer: Answer, maxAttempts = 3, timeoutMs = 20_000): Promise<LanguageModel> {
   server = await chaosServer(answer);
   const { baseURL } = server;
-  const waits = { timeoutMs: 250, retryDelayMs: 1, maxRetryDelayMs: 5 };
+  const waits = { timeoutMs, retryDelayMs: 1, maxRetryDelayMs: 5 };
   return openAiCompatible({ baseURL, model: 'tiny', random: new Random(1), concurrency: 4, maxAttempts, ...waits });
 }
 
@@ -104,7 +104,11 @@ describe('verbalize with a model', () => {
   it('writes every persona or lists it, whatever the server does', async () => {
     const faults = [good, status(500, 'boom'), html, good, emptyBody, cutBody, resets, good, hangs, says('{"title":')];
     const random = new Random(5);
-    const model = await modelBehind((seen, response, n) => faults[random.below(faults.length)](seen, response, n), 2);
+    const model = await modelBehind(
+      (seen, response, n) => faults[random.below(faults.length)](seen, response, n),
+      2,
+      250,
+    );
     const { personas, failures, written } = await run({ model });
     expect(written).toBe(personas.length);
     expect([...personas.map((p) => p.id), ...failures.map((f) => f.id)].sort()).toEqual(packs.map((p) => p.id));
