@@ -194,6 +194,11 @@ function stepsOfEpoch(numUsers: number, batchUsers: number): number {
 /** Rows of tables meet a gradient now and then and need large steps; the encoder meets one at every step. */
 const ENCODER_RATE = 0.1;
 
+/** What features say of subreddits is a part of their rows, and learned at their pace: at the encoder's it hardly moves. */
+function shareOfRate({ name }: NamedVariable): number {
+  return name.startsWith('subreddit_text/') ? 1 : ENCODER_RATE;
+}
+
 /** The state of training, and one step of it. */
 class Trainer {
   readonly encoder: Encoder;
@@ -259,7 +264,7 @@ class Trainer {
     }, [rows, candidates, ...variables.map(({ variable }) => variable)]);
     for (const named of variables)
       if (grads[named.variable.name] && !(this.options.uniformAttention && named.name.endsWith('attn')))
-        this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * ENCODER_RATE);
+        this.optimizer.updateVariable(named, grads[named.variable.name], this.step, rate * shareOfRate(named));
     this.optimizer.updateRows(this.inTable, input.rows, grads[rows.name], this.step, rate);
     this.optimizer.updateRows(this.outTable, output.rows, grads[candidates.name], this.step, rate);
     tf.dispose([grads, rows, candidates]);
