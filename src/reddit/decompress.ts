@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
@@ -238,8 +237,10 @@ async function chooseZstdDecoder(source: Source, options: DecompressOptions): Pr
   const chosen = forceDecoder ?? (program !== undefined ? 'zstd' : nodeHasZstd ? 'node' : 'typescript');
   if (chosen === 'zstd') {
     if (program === undefined) throw noDecoder(source, 'zstd', 'zstd');
-    const flags = ['-dc', `--long=${maxWindowLog}`, ...((await takesNoAsyncio(program)) ? [NO_ASYNCIO] : [])];
-    return { decoder: 'zstd', chunks: await decodeByChild(program, flags, source, options) };
+    return {
+      decoder: 'zstd',
+      chunks: await decodeByChild(program, ['-dc', `--long=${maxWindowLog}`], source, options),
+    };
   }
   if (chosen === 'node') return { decoder: 'node:zlib', chunks: decodeZstdWithNode(source.read(), maxWindowLog) };
   return {
@@ -247,16 +248,6 @@ async function chooseZstdDecoder(source: Source, options: DecompressOptions): Pr
     note: 'the built-in zstd decoder was used, about ten times slower than the program zstd: install that for large files',
     chunks: decodeZstd(source.read(), maxWindowLog),
   };
-}
-
-/** Threads that zstd reads and writes with by default cost a sixth more CPU here and hand over no sooner. */
-const NO_ASYNCIO = '--no-asyncio';
-
-/** Whether this zstd knows the flag: releases from 1.5.4 on do, others refuse it. */
-function takesNoAsyncio(program: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile(program, [NO_ASYNCIO, '--version'], (error) => resolve(error === null));
-  });
 }
 
 /** Through a pipe that we wait at, where that is allowed and possible; else by events. */
