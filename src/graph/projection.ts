@@ -7,6 +7,7 @@ export interface ProjectionOptions {
    * d² pairs and says little about each of them; down-weighting would keep the cost, which is what the cap is for.
    */
   readonly maxUserDegree?: number; // default 300
+  readonly maxUsers?: number; // looks at every n-th user, so that these are all at the most; the others count as skipped
   readonly minShared?: number; // default 2: one common user is chance
   readonly topK?: number; // default 32 strongest neighbors per subreddit, before symmetry
   /** Awaited about once a second, so that a program can show progress and hear signals; may throw to stop. */
@@ -17,7 +18,7 @@ export interface ProjectionOptions {
 export interface Projection {
   readonly graph: Csr; // [M × M] no diagonal; weight = cosine, in (0, 1]
   readonly shared: Uint32Array; // [E] common users of each edge of `graph`
-  readonly numUsersSkipped: number; // above maxUserDegree
+  readonly numUsersSkipped: number; // above maxUserDegree, or not among every n-th
 }
 
 const STEPS_BETWEEN_REPORTS = 300_000_000;
@@ -44,14 +45,15 @@ export async function nearestSubreddits(
   { userToSubreddit, subredditToUser }: Pick<BipartiteGraph, 'userToSubreddit' | 'subredditToUser'>,
   options: ProjectionOptions = {},
 ): Promise<Projection> {
-  const { maxUserDegree = 300, minShared = 2, topK = 32, onProgress } = options;
+  const { maxUserDegree = 300, maxUsers = Number.POSITIVE_INFINITY, minShared = 2, topK = 32, onProgress } = options;
   const { rowPtr: userPtr, colIndex: userCols } = userToSubreddit;
   const { numRows: numSubreddits, rowPtr, colIndex: members } = subredditToUser;
 
   const skipped = new Uint8Array(userToSubreddit.numRows);
+  const stride = Math.max(1, Math.ceil(skipped.length / maxUsers));
   let numUsersSkipped = 0;
   for (let i = 0; i < skipped.length; i++) {
-    if (userPtr[i + 1] - userPtr[i] <= maxUserDegree) continue;
+    if (userPtr[i + 1] - userPtr[i] <= maxUserDegree && i % stride === 0) continue;
     skipped[i] = 1;
     numUsersSkipped++;
   }

@@ -130,12 +130,15 @@ export async function trainEncoder(
   }
 }
 
+/** As many show which subreddits are near each other; to look at twenty million would take longer than an epoch. */
+const NEIGHBOR_USERS = 1_000_000;
+
 /**
  * Nearest by the links that training may see, so that what is validated on stays hidden here too. Not the symmetric
  * projection: there a popular subreddit has thousands of rare ones for neighbors, and their mean says nothing.
  */
 async function smoothingOf(visible: BipartiteGraph, topK: number): Promise<Smoothing> {
-  const { graph } = await nearestSubreddits(visible, { topK });
+  const { graph } = await nearestSubreddits(visible, { topK, maxUsers: NEIGHBOR_USERS });
   return new Smoothing(graph);
 }
 

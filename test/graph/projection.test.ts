@@ -96,6 +96,25 @@ describe('projectSubreddits', () => {
     ]);
   });
 
+  it('of more users than asked for, is that of every n-th', async () => {
+    await fc.assert(
+      fc.asyncProperty(randomBipartite, fc.integer({ min: 1, max: 4 }), async ({ rows, numCols }, maxUsers) => {
+        const stride = Math.max(1, Math.ceil(rows.length / maxUsers));
+        const some = await projectSubreddits(bipartiteOf(rows, numCols), { minShared: 1, maxUsers });
+        const alone = await projectSubreddits(
+          bipartiteOf(
+            rows.map((row, i) => (i % stride === 0 ? row : [])),
+            numCols,
+          ),
+          { minShared: 1 },
+        );
+        expect({ ...some, numUsersSkipped: 0 }).toEqual(alone);
+        expect(rows.length - some.numUsersSkipped).toBeLessThanOrEqual(maxUsers);
+      }),
+      { seed: 3 },
+    );
+  });
+
   it('takes graphs without edges, one user, and a user above the cap', async () => {
     expect((await projectSubreddits(bipartiteOf([], 0))).graph.colIndex.length).toBe(0);
     expect((await projectSubreddits(bipartiteOf([[0, 1, 2]], 3))).graph.colIndex.length).toBe(0); // one user: nothing shared twice
