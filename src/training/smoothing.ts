@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Csr } from '../graph/csr.js';
 import { Relabeler } from '../graph/neighbor-sampler.js';
 import { embeddingBag } from '../kernels/embedding-bag/op.js';
+import { cores } from '../kernels/register.js';
 import { bagTensors } from './blocks.js';
 
 /** What the mean of the neighbors counts against a row's own value. Learned, it stayed between 0.5 and 0.65. */
@@ -27,11 +28,14 @@ export interface SmoothingBlock {
  */
 export class Smoothing {
   private readonly relabeler: Relabeler;
+  private readonly bags: { rowPtr: Int32Array; colIndex: Int32Array; weights: Float32Array }; // of all subreddits
   private whole: SmoothingBlock | undefined; // of all rows: a full softmax asks for it at each step
 
   /** @param neighbors [S × S], no diagonal; weights above 0 */
   constructor(private readonly neighbors: Csr) {
     this.relabeler = new Relabeler(neighbors.numRows);
+    const { rowPtr, colIndex, weight } = neighbors;
+    this.bags = { rowPtr: Int32Array.from(rowPtr), colIndex: Int32Array.from(colIndex), weights: weight };
   }
 
   /** The block of some distinct rows. */
@@ -93,14 +97,9 @@ export class Smoothing {
 
   /** Adds `share` times the mean of each row's neighbors to `out`. */
   private addMeans(table: Float32Array, dim: number, share: number, out: Float32Array): void {
-    const { numRows, rowPtr, colIndex, weight } = this.neighbors;
-    for (let s = 0; s < numRows; s++) {
-      let total = 0;
-      for (let e = rowPtr[s]; e < rowPtr[s + 1]; e++) total += weight[e];
-      for (let e = rowPtr[s]; e < rowPtr[s + 1]; e++) {
-        const scale = (share * weight[e]) / total;
-        for (let d = 0; d < dim; d++) out[s * dim + d] += scale * table[colIndex[e] * dim + d];
-      }
-    }
+    const { rowPtr, colIndex, weights } = this.bags;
+    const means = new Float32Array(table.length);
+    cores().embeddingBag(table, { rowPtr, colIndex, weights }, dim, means);
+    for (let i = 0; i < means.length; i++) out[i] += share * means[i];
   }
 }
