@@ -23,7 +23,7 @@ const OVER18_MIN_SUBMISSIONS = 3;
 const PIPE_ID = `${process.pid}-${process.hrtime.bigint()}`;
 
 /** Raise when the meaning of the output changes, of a scan included. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** The settings that decide what becomes of a line. */
 const SCAN_SETTINGS = ['format', 'columns', 'onBadLine', 'includeOver18', 'snippets'] as const;

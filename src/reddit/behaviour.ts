@@ -24,10 +24,67 @@ export interface Behaviour {
   regularGaps: number; // those of the commonest length
 }
 
-/** How one account behaved in one run. */
-export interface BehaviourRow extends Behaviour {
+/** Words of a row of `BehaviourTable`: the halves of the user's hash, then the numbers of `Behaviour`, in this order. */
+const COUNTS = ['events', 'days', 'repeated', 'gaps', 'regularGaps'] as const satisfies readonly (keyof Behaviour)[];
+export const BEHAVIOUR_WORDS = 2 + COUNTS.length;
+
+/** How busy accounts behaved, a row for each account and run: there may be millions of them. */
+export class BehaviourTable {
+  private words = new Uint32Array(256 * BEHAVIOUR_WORDS);
+  private numRows = 0;
+
+  add(userHi: number, userLo: number, behaviour: Behaviour): void {
+    const at = this.numRows++ * BEHAVIOUR_WORDS;
+    if (at === this.words.length) {
+      const larger = new Uint32Array(2 * at);
+      larger.set(this.words);
+      this.words = larger;
+    }
+    this.words[at] = userHi;
+    this.words[at + 1] = userLo;
+    for (let c = 0; c < COUNTS.length; c++) this.words[at + 2 + c] = behaviour[COUNTS[c]];
+  }
+
+  /** u32 [rows, BEHAVIOUR_WORDS], overwritten by the next `add`. */
+  rows(): Uint32Array {
+    return this.words.subarray(0, this.numRows * BEHAVIOUR_WORDS);
+  }
+}
+
+/** An account that acts like a program, and the rule that tells. */
+export interface Program {
   readonly userHi: number;
   readonly userLo: number;
+  readonly rule: BehaviourRule;
+}
+
+/**
+ * The accounts that all their rows together call programs, ascending by hash.
+ *
+ * @param tables u32 [rows, BEHAVIOUR_WORDS] each
+ */
+export function programsOf(tables: readonly Uint32Array[]): Program[] {
+  const numWords = tables.reduce((sum, table) => sum + table.length, 0);
+  const words = new Uint32Array(numWords);
+  let filled = 0;
+  for (const table of tables) {
+    words.set(table, filled);
+    filled += table.length;
+  }
+  const order = Uint32Array.from({ length: numWords / BEHAVIOUR_WORDS }, (_, row) => row * BEHAVIOUR_WORDS);
+  order.sort((a, b) => words[a] - words[b] || words[a + 1] - words[b + 1]);
+
+  const programs: Program[] = [];
+  for (let i = 0; i < order.length; ) {
+    const userHi = words[order[i]];
+    const userLo = words[order[i] + 1];
+    const sum: Behaviour = { events: 0, days: 0, repeated: 0, gaps: 0, regularGaps: 0 };
+    for (; i < order.length && words[order[i]] === userHi && words[order[i] + 1] === userLo; i++)
+      for (let c = 0; c < COUNTS.length; c++) sum[COUNTS[c]] += words[order[i] + 2 + c];
+    const rule = programRule(sum);
+    if (rule !== null) programs.push({ userHi, userLo, rule });
+  }
+  return programs;
 }
 
 export const BEHAVIOUR_RULES = ['rate', 'repetition', 'regularity'] as const;

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { IntegrityError, messageOf } from '../core/errors.js';
-import type { BehaviourRow } from './behaviour.js';
+import { BEHAVIOUR_WORDS } from './behaviour.js';
 import type { UserSums } from './user-sums.js';
 
 /**
@@ -34,7 +34,7 @@ const MAX_ROW_WORDS = 2 + 8; // with the user
 const HEADER_BYTES = 40;
 const CHECKSUM_OFFSET = HEADER_BYTES - 4;
 const MAGIC = 'MPERSRUN';
-const VERSION = 3;
+const VERSION = 4;
 const WRITE_WORDS = 2 ** 18; // 1 MiB
 
 /** One run file and what must be found in it. */
@@ -285,9 +285,6 @@ export class RunFileReader {
   }
 }
 
-/** Columns of `behaviours` in a run set. */
-const BEHAVIOUR_COLUMNS = ['userHi', 'userLo', 'events', 'days', 'repeated', 'gaps', 'regularGaps'] as const;
-
 const runSetContent = z.strictObject({
   numEvents: z.int().nonnegative(),
   runs: z.array(
@@ -299,7 +296,7 @@ const runSetContent = z.strictObject({
     }),
   ),
   subreddits: z.array(z.string()), // position = id in the runs
-  behaviours: z.array(z.array(z.int().nonnegative()).length(BEHAVIOUR_COLUMNS.length)), // of busy accounts, a row a run
+  behaviours: z.string(), // rows of `BehaviourTable` in base64: as numbers they would take ten times the memory
 });
 const runSetFile = z.strictObject({
   format: z.literal('mine-personas run set'),
@@ -314,14 +311,14 @@ export async function writeRunSet(
   runs: readonly Run[],
   numEvents: number,
   subreddits: readonly string[],
-  behaviours: readonly BehaviourRow[] = [],
+  behaviours: Uint32Array,
 ): Promise<RunSet> {
   for (const run of runs) await syncFile(run.path);
   const content: z.infer<typeof runSetContent> = {
     numEvents,
     runs: runs.map(({ path, numRows, numWords, checksum }) => ({ file: basename(path), numRows, numWords, checksum })),
     subreddits: [...subreddits],
-    behaviours: behaviours.map((row) => BEHAVIOUR_COLUMNS.map((column) => row[column])),
+    behaviours: Buffer.from(behaviours.buffer, behaviours.byteOffset, behaviours.byteLength).toString('base64'),
   };
   const checksum = crc32(JSON.stringify(content));
   const file: z.infer<typeof runSetFile> = { format: 'mine-personas run set', version: VERSION, checksum, content };
@@ -339,7 +336,7 @@ export async function writeRunSet(
 }
 
 /** The run set that an earlier process finished at `path`; `ERR_RUN_SET` where the file is missing or damaged. */
-export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: string[]; behaviours: BehaviourRow[] } {
+export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: string[]; behaviours: Uint32Array } {
   let file: z.infer<typeof runSetFile>;
   try {
     file = runSetFile.parse(JSON.parse(readFileSync(path, 'utf8')));
@@ -352,9 +349,12 @@ export function readRunSet(path: string): RunSet & { runs: Run[]; subreddits: st
 
   const directory = dirname(path);
   const located = runs.map(({ file, ...run }) => ({ path: join(directory, file), ...run }));
-  const rows = behaviours.map(
-    (row) => Object.fromEntries(BEHAVIOUR_COLUMNS.map((column, c) => [column, row[c]])) as unknown as BehaviourRow,
-  );
+  const bytes = Buffer.from(behaviours, 'base64');
+  const rowBytes = 4 * BEHAVIOUR_WORDS;
+  if (bytes.length % rowBytes !== 0)
+    throw runSetError(path, `expected behaviours of ${rowBytes} bytes a row, got ${bytes.length} bytes`);
+  const rows = new Uint32Array(bytes.length / 4);
+  Buffer.from(rows.buffer).set(bytes);
   return { path, numEvents, runs: located, subreddits, behaviours: rows };
 }
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
-import { BEHAVIOUR_RULES, type Behaviour, type BehaviourRow, type BehaviourRule, programRule } from './behaviour.js';
+import { BEHAVIOUR_RULES, type BehaviourRule, type Program, programsOf } from './behaviour.js';
 import { subredditKey } from './records.js';
 import { type Run, RunFileReader, RunFileWriter, type RunSet, readRunSet, runError } from './run-file.js';
 import { compareBytes } from './run-writer.js';
@@ -58,8 +58,9 @@ export interface RunMerge {
  * Merges run sets into one table of interactions: a row for each (user, subreddit), users in the order of their hash.
  *
  * The result is a function of the multiset of events: how they were split into inputs and runs, and in which order
- * either came, does not show. A user none of whose subreddits is kept does not appear. Memory is bounded by the number
- * of subreddits and of open runs, never by users or events. Reads synchronously; take the batches one by one. A damaged
+ * either came, shows only in which accounts count as programs, as these are measured run by run. A user none of whose
+ * subreddits is kept does not appear. Memory is bounded by the number of subreddits and of open runs, and by 32 bytes for
+ * each run that an account was busy in; never by all users or events. Reads synchronously; take the batches one by one. A damaged
  * run may show only at its end, so keep nothing of the batches unless the last one has come.
  */
 export function mergeRuns(runSets: readonly RunSet[], options: MergeOptions): RunMerge {
@@ -90,10 +91,10 @@ function openRunSets(
   const firstSeen = new Map<string, number>(); // position in `seen`; dropped names, perhaps millions, are not kept
   const seen: { key: string; name: string }[] = [];
   const reasons: string[] = [];
-  const rows: BehaviourRow[] = [];
+  const behaviours: Uint32Array[] = [];
   const sets = runSets.map(({ path }) => {
-    const { runs, subreddits, behaviours } = readRunSet(path);
-    if (dropPrograms) for (const row of behaviours) rows.push(row);
+    const { runs, subreddits, behaviours: ofSet } = readRunSet(path);
+    if (dropPrograms) behaviours.push(ofSet);
     const ids = Int32Array.from(subreddits, (name) => {
       const key = subredditKey(name);
       const reason = dropSubreddit?.(key);
@@ -116,28 +117,7 @@ function openRunSets(
   });
   for (const { ids } of sets) for (let i = 0; i < ids.length; i++) if (ids[i] >= 0) ids[i] = rank[ids[i]];
   const sources = sets.flatMap(({ runs, ids }) => runs.map((run) => ({ run, canonicalIds: ids })));
-  return { subreddits: order.map((i) => seen[i]), sources, reasons, programs: programsOf(rows) };
-}
-
-/** An account that acts like a program, and the rule that tells. */
-interface Program {
-  readonly userHi: number;
-  readonly userLo: number;
-  readonly rule: BehaviourRule;
-}
-
-/** The accounts that all their rows together call programs, ascending by hash. Reorders the rows. */
-function programsOf(rows: BehaviourRow[]): Program[] {
-  rows.sort((a, b) => a.userHi - b.userHi || a.userLo - b.userLo);
-  const programs: Program[] = [];
-  for (let i = 0; i < rows.length; ) {
-    const { userHi, userLo, ...sum } = rows[i];
-    for (i++; i < rows.length && rows[i].userHi === userHi && rows[i].userLo === userLo; i++)
-      for (const name of Object.keys(sum) as (keyof Behaviour)[]) sum[name] += rows[i][name];
-    const rule = programRule(sum);
-    if (rule !== null) programs.push({ userHi, userLo, rule });
-  }
-  return programs;
+  return { subreddits: order.map((i) => seen[i]), sources, reasons, programs: programsOf(behaviours) };
 }
 
 function noPrograms(): MergeTotals['programs'] {

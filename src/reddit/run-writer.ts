@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { IntegrityError } from '../core/errors.js';
-import { BehaviourMeter, type BehaviourRow, MIN_EVENTS } from './behaviour.js';
+import { BehaviourMeter, BehaviourTable, MIN_EVENTS } from './behaviour.js';
 import { EVENT_WORDS, EventSorter } from './event-sorter.js';
 import { subredditKey } from './records.js';
 import { MAX_SUBREDDITS, type Run, RunFileWriter, type RunSet, writeRunSet } from './run-file.js';
@@ -52,7 +52,7 @@ export class RunWriter {
   private readonly runs: Run[] = [];
   private numEvents = 0; // written
   private sums = new UserSums(1024);
-  private readonly behaviours: BehaviourRow[] = [];
+  private readonly behaviours = new BehaviourTable();
   private readonly meter = new BehaviourMeter();
   private times = new Uint32Array(1024); // of one account
   private marks = new Uint32Array(1024);
@@ -119,7 +119,7 @@ export class RunWriter {
       this.runs,
       this.numEvents,
       this.displayNames,
-      this.behaviours,
+      this.behaviours.rows(),
     );
   }
 
@@ -219,11 +219,7 @@ export class RunWriter {
       marks[i] = sorted[at + MARK];
     }
     const head = order[begin] * EVENT_WORDS;
-    this.behaviours.push({
-      userHi: sorted[head + HI],
-      userLo: sorted[head + LO],
-      ...this.meter.measure(times, marks, n),
-    });
+    this.behaviours.add(sorted[head + HI], sorted[head + LO], this.meter.measure(times, marks, n));
   }
 }
 

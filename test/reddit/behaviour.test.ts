@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { type Behaviour, BehaviourMeter, markOfText, programRule } from '../../src/reddit/behaviour.js';
+import {
+  BEHAVIOUR_WORDS,
+  type Behaviour,
+  BehaviourMeter,
+  BehaviourTable,
+  markOfText,
+  programRule,
+  programsOf,
+} from '../../src/reddit/behaviour.js';
+import { readRunSet, writeRunSet } from '../../src/reddit/run-file.js';
 import { mergeRuns } from '../../src/reddit/run-merge.js';
 import { RunWriter } from '../../src/reddit/run-writer.js';
 
@@ -70,6 +79,39 @@ describe('behaviour of an account', () => {
     expect(mark(text)).toBe(mark(text));
     expect(mark(text)).not.toBe(mark(text.replace('17', '18')));
     expect(markOfText(Buffer.from(`ab${text}cd`), 2, 2 + text.length)).toBe(mark(text));
+  });
+});
+
+describe('programs among many rows', () => {
+  const people: Behaviour = { events: 60, days: 9, repeated: 0, gaps: 50, regularGaps: 2 };
+  const program: Behaviour = { events: 60, days: 9, repeated: 55, gaps: 50, regularGaps: 2 };
+  const tables = [new BehaviourTable(), new BehaviourTable()];
+  for (let user = 0; user < 3000; user++)
+    for (const table of user % 2 === 0 ? tables : [...tables].reverse())
+      table.add(0xfffffff0 - (user % 7), 0xffffffff - user, user % 100 === 0 ? program : people);
+
+  it('are found by the sum of their rows, ascending by hash, in whatever order the tables come', () => {
+    const found = programsOf(tables.map((table) => table.rows()));
+    expect(found).toHaveLength(30); // 60 actions alone are too few to tell
+    expect(new Set(found.map(({ rule }) => rule))).toEqual(new Set(['repetition']));
+    const byHash = found.toSorted((a, b) => a.userHi - b.userHi || a.userLo - b.userLo);
+    expect(found).toEqual(byHash);
+    expect(programsOf([tables[1].rows(), tables[0].rows()])).toEqual(found);
+    expect(programsOf([tables[0].rows()])).toEqual([]);
+    expect(programsOf([])).toEqual([]);
+  });
+
+  it('come back from a run set as they were, and not from one that was cut', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'behaviour-'));
+    try {
+      const rows = tables[0].rows();
+      const { path } = await writeRunSet(join(folder, 'x.runset.json'), [], 0, [], rows);
+      expect(readRunSet(path).behaviours).toEqual(rows.slice());
+      await writeRunSet(path, [], 0, [], rows.subarray(0, BEHAVIOUR_WORDS + 1));
+      expect(() => readRunSet(path)).toThrow(expect.objectContaining({ code: 'ERR_RUN_SET' }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
