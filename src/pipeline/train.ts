@@ -20,7 +20,7 @@ const CHECKPOINT_SECONDS = 60;
 /** The graph, and vectors of posted images where there are some, in; the weights of the encoder and its learning curve out. */
 export const train: Stage = {
   name: 'train',
-  version: 1,
+  version: 2,
   inputs: ['ingest', 'build-graph'],
   config: (config) => ({
     ...(config.imageVectors !== undefined && pick(config, 'imageWeight', 'imageTemperature')),

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { InputError } from '../core/errors.js';
+import { InputError, IntegrityError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Random } from '../core/random.js';
 import type { BipartiteGraph } from '../graph/bipartite.js';
@@ -431,11 +431,16 @@ class Trainer {
   }
 }
 
-/** Puts an encoder back together from its weights. */
+/** Puts an encoder back together from its weights; `ERR_WEIGHTS` where one is missing. */
 export function restoreEncoder(config: EncoderConfig, weights: Weights): Model {
   const value = (name: string) => {
     const weight = weights.get(name);
-    if (!weight) throw new Error(`the weights have no ${name}`);
+    if (!weight)
+      throw new IntegrityError(
+        'ERR_WEIGHTS',
+        `The weights have no ${name}: another version of this program made them. Train the model again.`,
+        { name },
+      );
     return weight.values;
   };
   const encoder = new Encoder(config);

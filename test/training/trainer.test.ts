@@ -156,6 +156,11 @@ describe('trainEncoder', () => {
     for (const { validation } of history)
       expect(validation.recallAt20).toBeLessThanOrEqual(best?.validation.recallAt20 ?? 0);
     const model = restoreEncoder({ dim: 8, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 }, weights);
+    const older = new Map(weights);
+    older.delete('degree_factor');
+    expect(() => restoreEncoder({ dim: 8, numHeads: 2, numEdgeFeatures: 2, numLayers: 2 }, older)).toThrow(
+      expect.objectContaining({ code: 'ERR_WEIGHTS' }),
+    );
     const validation = new Validation(small, SMALL.validationUsers, new Random(1).fork('validation'));
     expect(validation.rank(model)).toEqual(best?.validation);
   });
